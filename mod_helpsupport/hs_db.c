@@ -1,0 +1,353 @@
+/* hs_db.c - layer 5: one database: the pool of connections to it and the turn to write. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_db.h"
+
+#include "hs_dialect.h"
+
+#include <apr_dbd.h>
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+
+/* How long nobody tries to connect after it failed. */
+#define FAIL_FAST_US apr_time_from_sec(1)
+
+/* While a server may just be restarting, callers try again this often. */
+#define RESTART_WAIT_US 100000
+
+/* A connection to a server that was idle longer is asked whether it lives. */
+#define IDLE_TRUSTED_US apr_time_from_sec(5)
+
+struct hs_db {
+    const hs_db_opts *opts;
+    const hs_dialect *dialect;
+    hs_conn_opts conn_opts;
+    hs_db_greet *greet;
+    void *baton;
+    apr_thread_mutex_t *local_turn; /* where opts->write_turn is NULL */
+
+    apr_thread_mutex_t *mutex; /* guards what follows; never held while talking to the database */
+    apr_thread_cond_t *changed;
+    hs_conn **idle; /* a stack: the last one used is the warmest */
+    int idle_count;
+    int open_count; /* idle, in use, or being connected */
+    unsigned losses;
+    unsigned schemas;
+    apr_time_t retry_us;   /* nobody connects before */
+    apr_time_t failing_us; /* since when connecting fails; 0: it doesn't */
+    char failure[400];     /* how */
+};
+
+static apr_status_t close_all(void *data)
+{
+    hs_db *db = data;
+
+    while (db->idle_count > 0) {
+        hs_conn_close(db->idle[--db->idle_count]);
+    }
+    return APR_SUCCESS;
+}
+
+static hs_error *load_driver(hs_conn_opts *conn_opts, const char *driver, const char *params,
+                             apr_pool_t *pool)
+{
+    const hs_dialect *dialect = hs_dialect_find(driver);
+    const char *fault;
+    apr_status_t status;
+
+    if (!dialect) {
+        return hs_error_make(pool, HS_CONFIGURATION,
+                             "the database driver \"%s\" is not supported yet: use sqlite3",
+                             driver);
+    }
+    fault = dialect->check_params(params);
+    if (fault) {
+        return hs_error_make(pool, HS_CONFIGURATION, "%s: %s", driver, fault);
+    }
+    status = apr_dbd_init(pool);
+    if (status == APR_SUCCESS) {
+        status = apr_dbd_get_driver(pool, driver, &conn_opts->driver);
+    }
+    if (status != APR_SUCCESS) {
+        char reason[120];
+
+        return hs_error_make(pool, HS_CONFIGURATION,
+                             "APR can't load its driver for %s: %s; on Debian install "
+                             "libaprutil1-dbd-%s",
+                             driver, apr_strerror(status, reason, sizeof(reason)), driver);
+    }
+    conn_opts->dialect = dialect;
+    conn_opts->params = params;
+    return NULL;
+}
+
+hs_error *hs_db_check_driver(const char *driver, const char *params, apr_pool_t *pool)
+{
+    hs_conn_opts ignored;
+
+    return load_driver(&ignored, driver, params, pool);
+}
+
+hs_error *hs_db_create(hs_db **out, const hs_db_opts *opts, hs_db_greet *greet, void *baton,
+                       apr_pool_t *pool)
+{
+    hs_db *db = apr_pcalloc(pool, sizeof(*db));
+    hs_error *error = load_driver(&db->conn_opts, opts->driver, opts->params, pool);
+
+    if (error) {
+        return error;
+    }
+    db->opts = opts;
+    db->dialect = db->conn_opts.dialect;
+    db->conn_opts.prepare = opts->prepare;
+    db->greet = greet;
+    db->baton = baton;
+    db->idle = apr_pcalloc(pool, sizeof(hs_conn *) * (apr_size_t)opts->max);
+    if (apr_thread_mutex_create(&db->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS ||
+        apr_thread_mutex_create(&db->local_turn, APR_THREAD_MUTEX_TIMED, pool) != APR_SUCCESS ||
+        apr_thread_cond_create(&db->changed, pool) != APR_SUCCESS) {
+        return hs_error_make(pool, HS_CONFIGURATION, "no mutex can be made");
+    }
+    apr_pool_cleanup_register(pool, db, close_all, apr_pool_cleanup_null);
+    *out = db;
+    return NULL;
+}
+
+apr_time_t hs_db_deadline(const hs_db *db)
+{
+    return apr_time_now() + db->opts->timeout_us;
+}
+
+/* Give up a place in the pool. With the mutex held. */
+static void leave(hs_db *db)
+{
+    db->open_count--;
+    apr_thread_cond_signal(db->changed);
+}
+
+/* Whether an idle connection may be handed out; else it has to be closed. Without the mutex. */
+static int is_usable(hs_db *db, hs_conn *conn, int must_ask, apr_pool_t *pool)
+{
+    if (hs_conn_look(conn) != HS_CONN_GOOD) {
+        return 0;
+    }
+    if (db->dialect->is_server &&
+        apr_time_now() - hs_conn_stamp_of(conn)->idle_us > IDLE_TRUSTED_US) {
+        must_ask = 1;
+    }
+    return !must_ask || hs_conn_is_alive(conn, pool);
+}
+
+/* Take the warmest idle connection that works, or none. With the mutex held, which is given up
+ * while a connection is asked or closed. */
+static hs_conn *take_idle(hs_db *db, apr_pool_t *pool)
+{
+    while (db->idle_count > 0) {
+        hs_conn *conn = db->idle[--db->idle_count];
+        hs_conn_stamp *stamp = hs_conn_stamp_of(conn);
+        unsigned losses = db->losses;
+        int is_stale = stamp->schemas != db->schemas;
+        int is_good;
+
+        apr_thread_mutex_unlock(db->mutex);
+        is_good = !is_stale && is_usable(db, conn, stamp->losses != losses, pool);
+        if (!is_good) {
+            hs_conn_close(conn);
+        }
+        apr_thread_mutex_lock(db->mutex);
+        if (is_good) {
+            stamp->losses = losses;
+            return conn;
+        }
+        leave(db);
+    }
+    return NULL;
+}
+
+/* Note whether connecting worked. With the mutex held. A server that restarts is worth waiting for,
+ * as long as a caller would wait; after that, and with a file at once, callers fail fast. */
+static void note_connect(hs_db *db, const hs_error *error)
+{
+    apr_time_t now = apr_time_now();
+
+    if (!error) {
+        db->failing_us = 0;
+        return;
+    }
+    if (!db->failing_us) {
+        db->failing_us = now;
+    }
+    apr_cpystrn(db->failure, error->text, sizeof(db->failure));
+    db->retry_us = now + FAIL_FAST_US;
+    if (db->dialect->is_server && now - db->failing_us < db->opts->timeout_us) {
+        db->retry_us = now + RESTART_WAIT_US;
+    }
+}
+
+static hs_error *connect_and_greet(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
+{
+    hs_error *error = hs_conn_open(conn, &db->conn_opts, deadline, pool);
+
+    if (error) {
+        return error;
+    }
+    error = db->greet(db->baton, *conn, deadline, pool);
+    if (error) {
+        hs_conn_close(*conn);
+        error->code = HS_UNAVAILABLE;
+    }
+    return error;
+}
+
+/* Connect in a place of the pool that is free. With the mutex held, which is given up meanwhile. */
+static hs_error *connect_new(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
+{
+    hs_conn_stamp stamp = {.losses = db->losses, .schemas = db->schemas};
+    hs_error *error;
+
+    db->open_count++;
+    apr_thread_mutex_unlock(db->mutex);
+    error = connect_and_greet(db, conn, deadline, pool);
+    apr_thread_mutex_lock(db->mutex);
+    note_connect(db, error);
+    if (error) {
+        leave(db);
+        return error;
+    }
+    *hs_conn_stamp_of(*conn) = stamp;
+    return NULL;
+}
+
+/* Whether to wait for a server that may be restarting. */
+static int may_restart(const hs_db *db, apr_time_t now)
+{
+    return db->dialect->is_server && now - db->failing_us < db->opts->timeout_us;
+}
+
+/* With the mutex held. */
+static hs_error *acquire_locked(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
+{
+    for (;;) {
+        apr_time_t now = apr_time_now();
+        apr_interval_time_t wait_us = deadline - now;
+
+        *conn = take_idle(db, pool);
+        if (*conn) {
+            return NULL;
+        }
+        if (db->open_count < db->opts->max && now >= db->retry_us) {
+            hs_error *error = connect_new(db, conn, deadline, pool);
+
+            if (!error || !may_restart(db, apr_time_now())) {
+                return error;
+            }
+            continue;
+        }
+        if (db->open_count < db->opts->max) {
+            if (!may_restart(db, now)) {
+                return hs_error_make(pool, HS_UNAVAILABLE, "%s", db->failure);
+            }
+            wait_us = wait_us < db->retry_us - now ? wait_us : db->retry_us - now;
+        }
+        if (now >= deadline) {
+            return hs_error_make(pool, HS_UNAVAILABLE,
+                                 "all %d connections were busy for %d ms: raise HelpSupportDBPool",
+                                 db->opts->max, (int)(db->opts->timeout_us / 1000));
+        }
+        apr_thread_cond_timedwait(db->changed, db->mutex, wait_us);
+    }
+}
+
+hs_error *hs_db_acquire(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
+{
+    hs_error *error;
+
+    apr_thread_mutex_lock(db->mutex);
+    error = acquire_locked(db, conn, deadline, pool);
+    apr_thread_mutex_unlock(db->mutex);
+    return error;
+}
+
+/* The stamp stays as it was when the connection was last known to be good: if another one was lost
+ * while this one was in use, this one is asked before its next use. */
+void hs_db_release(hs_db *db, hs_conn *conn)
+{
+    hs_conn_fault fault;
+
+    hs_db_rollback(db, conn);
+    fault = hs_conn_look(conn);
+    if (fault != HS_CONN_GOOD) {
+        hs_conn_close(conn);
+    }
+    apr_thread_mutex_lock(db->mutex);
+    db->losses += fault == HS_CONN_LOST;
+    db->schemas += fault == HS_CONN_SCHEMA;
+    if (fault != HS_CONN_GOOD) {
+        leave(db);
+    } else {
+        hs_conn_stamp_of(conn)->idle_us = apr_time_now();
+        db->idle[db->idle_count++] = conn;
+        apr_thread_cond_signal(db->changed);
+    }
+    apr_thread_mutex_unlock(db->mutex);
+}
+
+static apr_status_t take_turn(hs_db *db, apr_time_t deadline)
+{
+    apr_interval_time_t wait_us = deadline - apr_time_now();
+
+    if (!db->dialect->has_one_writer) {
+        return APR_SUCCESS;
+    }
+    if (wait_us < 0) {
+        wait_us = 0;
+    }
+    return db->opts->write_turn ? apr_global_mutex_timedlock(db->opts->write_turn, wait_us)
+                                : apr_thread_mutex_timedlock(db->local_turn, wait_us);
+}
+
+static void end_turn(hs_db *db)
+{
+    if (!db->dialect->has_one_writer) {
+        return;
+    }
+    if (db->opts->write_turn) {
+        apr_global_mutex_unlock(db->opts->write_turn);
+    } else {
+        apr_thread_mutex_unlock(db->local_turn);
+    }
+}
+
+hs_error *hs_db_begin(hs_db *db, hs_conn *conn, apr_time_t deadline, apr_pool_t *pool)
+{
+    apr_status_t status = take_turn(db, deadline);
+    hs_error *error;
+
+    if (status != APR_SUCCESS) {
+        char reason[120];
+
+        return hs_error_make(pool, HS_UNAVAILABLE, "the turn to write did not come in time: %s",
+                             apr_strerror(status, reason, sizeof(reason)));
+    }
+    error = hs_conn_begin(conn, deadline, pool);
+    if (error) {
+        end_turn(db);
+    }
+    return error;
+}
+
+hs_error *hs_db_commit(hs_db *db, hs_conn *conn, apr_pool_t *pool)
+{
+    hs_error *error = hs_conn_commit(conn, pool);
+
+    end_turn(db);
+    return error;
+}
+
+void hs_db_rollback(hs_db *db, hs_conn *conn)
+{
+    if (hs_conn_is_busy(conn)) {
+        hs_conn_rollback(conn);
+        end_turn(db);
+    }
+}

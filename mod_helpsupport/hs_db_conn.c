@@ -1,0 +1,377 @@
+/* hs_db_conn.c - layer 4: one connection to a database: its statements, rows and transaction. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_db_conn.h"
+
+#include "hs_dialect.h"
+
+#include <apr_dbd.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include <string.h>
+
+/* apr_dbd_sqlite3 frees no statement before the connection is closed, so one that has prepared more
+ * than this many (the list has many shapes) is closed when it comes back. */
+#define STATEMENTS_MAX 96
+
+#define BUSY_WAIT_US 20000
+
+struct hs_conn {
+    const hs_conn_opts *opts;
+    apr_pool_t *pool; /* without a parent, so that making and ending it needs no lock */
+    apr_dbd_t *handle;
+    apr_hash_t *statements; /* text to apr_dbd_prepared_t */
+    hs_conn_stamp stamp;
+    hs_conn_fault fault;
+    int in_transaction;
+    int has_failed; /* a statement of this transaction did */
+};
+
+/* Make the error of a call that returned `status`, and remember what it means for the connection.
+ * The native handle knows only about the last call, so this comes right after it. */
+static hs_error *fail(hs_conn *conn, const char *what, int status, apr_pool_t *pool)
+{
+    const hs_dialect *dialect = conn->opts->dialect;
+    const char *advice;
+    hs_code code =
+        dialect->classify(apr_dbd_native_handle(conn->opts->driver, conn->handle), status, &advice);
+    const char *text = apr_dbd_error(conn->opts->driver, conn->handle, status);
+
+    conn->has_failed = 1;
+    if (code == HS_DB_LOST) {
+        conn->fault = HS_CONN_LOST;
+    } else if (code == HS_DB_SCHEMA) {
+        conn->fault = HS_CONN_SCHEMA;
+    } else if (code == HS_UNAVAILABLE && !conn->fault) {
+        conn->fault = HS_CONN_WORN;
+    }
+    return hs_error_make(pool, code, "%s: %s: %s%s%s", dialect->driver, what,
+                         text ? text : "no reason given", advice ? "; " : "", advice ? advice : "");
+}
+
+static hs_error *copy_row(hs_rows *rows, const apr_dbd_driver_t *driver, apr_dbd_row_t *row,
+                          int is_copied, apr_pool_t *pool)
+{
+    const char **values = rows->values + (apr_size_t)rows->count * (apr_size_t)rows->columns;
+
+    for (int column = 0; column < rows->columns; column++) {
+        char *value = NULL;
+        apr_status_t status =
+            apr_dbd_datum_get(driver, row, column, APR_DBD_TYPE_STRING, (void *)&value);
+
+        if (status != APR_SUCCESS && status != APR_ENOENT) {
+            return hs_error_make(pool, HS_DB_OTHER, "column %d can't be read", column);
+        }
+        if (status == APR_ENOENT || !value) {
+            values[column] = NULL;
+        } else {
+            values[column] = is_copied ? value : apr_pstrdup(pool, value);
+        }
+    }
+    rows->count++;
+    return NULL;
+}
+
+/* Never asks for a row behind the last: apr_dbd_pgsql would free them all. */
+static hs_error *copy_rows(hs_conn *conn, hs_rows **out, apr_dbd_results_t *results,
+                           apr_pool_t *pool)
+{
+    const apr_dbd_driver_t *driver = conn->opts->driver;
+    const hs_dialect *dialect = conn->opts->dialect;
+    hs_rows *rows = apr_pcalloc(pool, sizeof(*rows));
+    int count = apr_dbd_num_tuples(driver, results);
+
+    rows->columns = apr_dbd_num_cols(driver, results);
+    rows->values = apr_palloc(pool, sizeof(*rows->values) * (apr_size_t)rows->columns *
+                                        (apr_size_t)(count > 0 ? count : 1));
+    for (int i = 0; i < count; i++) {
+        apr_dbd_row_t *row = NULL;
+        hs_error *error;
+
+        if (apr_dbd_get_row(driver, pool, results, &row, dialect->rows_are_numbered ? i + 1 : -1)) {
+            return hs_error_make(pool, HS_DB_OTHER, "row %d of %d can't be read", i + 1, count);
+        }
+        error = copy_row(rows, driver, row, dialect->copies_rows, pool);
+        if (error) {
+            return error;
+        }
+    }
+    *out = rows;
+    return NULL;
+}
+
+static hs_error *find_statement(hs_conn *conn, apr_dbd_prepared_t **statement, const char *sql,
+                                apr_pool_t *pool)
+{
+    unsigned count = apr_hash_count(conn->statements);
+    char *label = NULL;
+    int status;
+
+    *statement = apr_hash_get(conn->statements, sql, APR_HASH_KEY_STRING);
+    if (*statement) {
+        return NULL;
+    }
+    if (conn->opts->prepare) {
+        label = apr_psprintf(conn->pool, "hs%u", count);
+    }
+    if (count >= STATEMENTS_MAX && !conn->fault) {
+        conn->fault = HS_CONN_WORN;
+    }
+    status = apr_dbd_prepare(conn->opts->driver, conn->pool, conn->handle, sql, label, statement);
+    if (status != 0) {
+        return fail(conn, "prepare", status, pool);
+    }
+    apr_hash_set(conn->statements, apr_pstrdup(conn->pool, sql), APR_HASH_KEY_STRING, *statement);
+    return NULL;
+}
+
+hs_error *hs_conn_prepare(hs_conn *conn, const char *sql, apr_pool_t *pool)
+{
+    apr_dbd_prepared_t *statement;
+
+    return find_statement(conn, &statement, sql, pool);
+}
+
+hs_error *hs_conn_select(hs_conn *conn, hs_rows **rows, const char *sql, const void **values,
+                         apr_pool_t *pool)
+{
+    apr_dbd_prepared_t *statement;
+    apr_dbd_results_t *results = NULL;
+    hs_error *error = find_statement(conn, &statement, sql, pool);
+    int status;
+
+    if (error) {
+        return error;
+    }
+    /* random access: without it apr_dbd_pgsql hides errors and sleeps 100 ms on each. */
+    status =
+        apr_dbd_pbselect(conn->opts->driver, pool, conn->handle, &results, statement, 1, values);
+    if (status != 0) {
+        return fail(conn, "select", status, pool);
+    }
+    return copy_rows(conn, rows, results, pool);
+}
+
+hs_error *hs_conn_query(hs_conn *conn, int *changed, const char *sql, const void **values,
+                        apr_pool_t *pool)
+{
+    apr_dbd_prepared_t *statement;
+    int ignored;
+    hs_error *error = find_statement(conn, &statement, sql, pool);
+    int status;
+
+    if (error) {
+        return error;
+    }
+    status = apr_dbd_pbquery(conn->opts->driver, pool, conn->handle, changed ? changed : &ignored,
+                             statement, values);
+    return status == 0 ? NULL : fail(conn, "write", status, pool);
+}
+
+/* Run what is not prepared: for its rows, or where `rows` is NULL without any. Where another
+ * process has changed the schema since this connection last read it, the first try fails and makes
+ * it forget what it had read. A statement that was prepared would be lost then, and with it the
+ * connection. */
+static hs_error *run_plain(hs_conn *conn, hs_rows **rows, const char *sql, apr_pool_t *pool)
+{
+    const apr_dbd_driver_t *driver = conn->opts->driver;
+    int had_failed = conn->has_failed;
+    hs_error *error = NULL;
+
+    for (int try = 0; try < 2; try++) {
+        apr_dbd_results_t *results = NULL;
+        int ignored;
+        int status = rows ? apr_dbd_select(driver, pool, conn->handle, &results, sql, 1)
+                          : apr_dbd_query(driver, conn->handle, &ignored, sql);
+
+        if (status == 0) {
+            return rows ? copy_rows(conn, rows, results, pool) : NULL;
+        }
+        error = fail(conn, rows ? "ask" : "execute", status, pool);
+        if (error->code != HS_DB_SCHEMA || apr_hash_count(conn->statements) > 0) {
+            break;
+        }
+        conn->fault = HS_CONN_GOOD;
+        conn->has_failed = had_failed;
+    }
+    return error;
+}
+
+hs_error *hs_conn_execute(hs_conn *conn, const char *sql, apr_pool_t *pool)
+{
+    return run_plain(conn, NULL, sql, pool);
+}
+
+hs_error *hs_conn_ask(hs_conn *conn, hs_rows **rows, const char *sql, apr_pool_t *pool)
+{
+    return run_plain(conn, rows, sql, pool);
+}
+
+static hs_error *set_up(hs_conn *conn, apr_pool_t *pool)
+{
+    for (const hs_dialect_setting *setting = conn->opts->dialect->settings; setting->sql;
+         setting++) {
+        hs_rows *rows;
+        hs_error *error = hs_conn_ask(conn, &rows, setting->sql, pool);
+        const char *value;
+
+        if (error) {
+            return error;
+        }
+        value = rows->count > 0 ? hs_rows_text(rows, 0, 0) : NULL;
+        if (setting->expected && (!value || strcmp(value, setting->expected) != 0)) {
+            return hs_error_make(pool, HS_UNAVAILABLE, "%s: \"%s\" gives \"%s\" instead of \"%s\"",
+                                 conn->opts->dialect->driver, setting->sql, value ? value : "",
+                                 setting->expected);
+        }
+    }
+    return NULL;
+}
+
+/* Whether to wait and try again: the database is busy and there is time left. */
+static int is_worth_waiting(const hs_error *error, apr_time_t deadline)
+{
+    if (!error || error->code != HS_DB_BUSY || apr_time_now() + BUSY_WAIT_US >= deadline) {
+        return 0;
+    }
+    apr_sleep(BUSY_WAIT_US);
+    return 1;
+}
+
+static hs_conn *make(const hs_conn_opts *opts)
+{
+    apr_pool_t *pool;
+    hs_conn *conn;
+
+    apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
+    conn = apr_pcalloc(pool, sizeof(*conn));
+    conn->opts = opts;
+    conn->pool = pool;
+    conn->statements = apr_hash_make(pool);
+    return conn;
+}
+
+hs_error *hs_conn_open(hs_conn **out, const hs_conn_opts *opts, apr_time_t deadline,
+                       apr_pool_t *pool)
+{
+    hs_conn *conn = make(opts);
+    const char *reason = NULL;
+    hs_error *error = NULL;
+
+    opts->dialect->before_connect(opts->params, conn->pool);
+    if (apr_dbd_open_ex(opts->driver, conn->pool, opts->params, &conn->handle, &reason) !=
+        APR_SUCCESS) {
+        error =
+            hs_error_make(pool, HS_UNAVAILABLE, "%s: can't connect: %s; %s", opts->dialect->driver,
+                          reason ? reason : "no reason given", opts->dialect->connect_advice);
+        apr_pool_destroy(conn->pool);
+        return error;
+    }
+    do {
+        error = opts->prepare || !opts->dialect->is_server ? set_up(conn, pool) : NULL;
+    } while (is_worth_waiting(error, deadline));
+    if (error) {
+        error->code = HS_UNAVAILABLE;
+        hs_conn_close(conn);
+        return error;
+    }
+    *out = conn;
+    return NULL;
+}
+
+void hs_conn_close(hs_conn *conn)
+{
+    hs_conn_rollback(conn);
+    apr_dbd_close(conn->opts->driver, conn->handle);
+    apr_pool_destroy(conn->pool);
+}
+
+hs_conn_stamp *hs_conn_stamp_of(hs_conn *conn)
+{
+    return &conn->stamp;
+}
+
+hs_conn_fault hs_conn_look(hs_conn *conn)
+{
+    if (!conn->fault &&
+        conn->opts->dialect->is_astray(apr_dbd_native_handle(conn->opts->driver, conn->handle))) {
+        conn->fault = HS_CONN_LOST;
+    }
+    return conn->fault;
+}
+
+int hs_conn_is_alive(hs_conn *conn, apr_pool_t *pool)
+{
+    hs_rows *rows;
+
+    return !hs_conn_ask(conn, &rows, conn->opts->dialect->probe, pool) && rows->count == 1;
+}
+
+hs_error *hs_conn_begin(hs_conn *conn, apr_time_t deadline, apr_pool_t *pool)
+{
+    hs_error *error;
+
+    do {
+        error = hs_conn_execute(conn, conn->opts->dialect->begin, pool);
+    } while (is_worth_waiting(error, deadline));
+    conn->has_failed = 0;
+    conn->in_transaction = !error;
+    return error;
+}
+
+/* ROLLBACK also after a COMMIT that failed: SQLite leaves the transaction open. Where the database
+ * is in this process that settles the matter; behind a network nobody knows what the server did. */
+hs_error *hs_conn_commit(hs_conn *conn, apr_pool_t *pool)
+{
+    hs_error *error;
+
+    if (conn->has_failed) {
+        hs_conn_rollback(conn);
+        return hs_error_make(pool, HS_DB_OTHER, "%s: a statement of the transaction failed",
+                             conn->opts->dialect->driver);
+    }
+    error = hs_conn_execute(conn, "COMMIT", pool);
+    if (!error) {
+        conn->in_transaction = 0;
+        return NULL;
+    }
+    if (!conn->fault) {
+        conn->fault = HS_CONN_WORN;
+    }
+    hs_conn_rollback(conn);
+    if (conn->opts->dialect->is_server) {
+        error->code = HS_OUTCOME_UNKNOWN;
+    }
+    return error;
+}
+
+void hs_conn_rollback(hs_conn *conn)
+{
+    int ignored;
+
+    if (!conn->in_transaction) {
+        return;
+    }
+    conn->in_transaction = 0;
+    if (apr_dbd_query(conn->opts->driver, conn->handle, &ignored, "ROLLBACK") != 0 &&
+        !conn->fault) {
+        conn->fault = HS_CONN_WORN;
+    }
+}
+
+int hs_conn_is_busy(const hs_conn *conn)
+{
+    return conn->in_transaction;
+}
+
+const char *hs_rows_text(const hs_rows *rows, int row, int column)
+{
+    return rows->values[row * rows->columns + column];
+}
+
+apr_int64_t hs_rows_number(const hs_rows *rows, int row, int column)
+{
+    const char *text = hs_rows_text(rows, row, column);
+
+    return text ? apr_atoi64(text) : 0;
+}

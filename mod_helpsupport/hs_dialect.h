@@ -1,0 +1,49 @@
+/* hs_dialect.h - layer 3: what differs from one database to the next. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HS_DIALECT_H
+#define HS_DIALECT_H
+
+#include "hs_error.h"
+
+/* One statement of the session set-up, run on each new connection. It is run as a query for rows,
+ * because apr_dbd_sqlite3 takes a row for an error anywhere else. */
+typedef struct hs_dialect_setting {
+    const char *sql;
+    const char *expected; /* what its first value must be; NULL: whatever comes */
+} hs_dialect_setting;
+
+/* All that hs_db must know of a database beyond apr_dbd's own abstraction. Static, read-only. */
+typedef struct hs_dialect {
+    const char *driver;                 /* apr_dbd's name */
+    const char *begin;                  /* a transaction that will write */
+    const char *probe;                  /* returns a row on a connection that lives */
+    const hs_dialect_setting *settings; /* ends with a NULL sql */
+    /* 1: behind a network, so it may restart (worth waiting for) and a lost COMMIT leaves the
+     * outcome open. 0: in this process, where a COMMIT that failed is undone by ROLLBACK. */
+    int is_server;
+    int has_one_writer;    /* 1: writers take turns, from before BEGIN to after COMMIT */
+    int rows_are_numbered; /* 1: apr_dbd_get_row wants 1 … n; 0: only -1, "the next", is quick */
+    int copies_rows;       /* 1: values already lie in the pool of the query */
+
+    /* The class of a failed call: HS_DB_*, or HS_UNAVAILABLE where no statement can succeed before
+     * the administrator acts; *advice then says how, else it is NULL. `native` is the driver's own
+     * handle, `status` what apr_dbd returned. Call it before anything else is done with `native`.
+     */
+    hs_code (*classify)(void *native, int status, const char **advice);
+
+    /* Whether the connection no longer leads to where its parameters point. */
+    int (*is_astray)(void *native);
+
+    /* What is wrong with the parameters, or NULL. They may hold a password: never repeats them. */
+    const char *(*check_params)(const char *params);
+
+    /* Prepare to connect; `pool` is for temporary use. */
+    void (*before_connect)(const char *params, apr_pool_t *pool);
+
+    const char *connect_advice; /* what to look at when connecting fails */
+} hs_dialect;
+
+/* The dialect of an apr_dbd driver, or NULL where this program doesn't know it yet. Thread: any. */
+const hs_dialect *hs_dialect_find(const char *driver);
+
+#endif

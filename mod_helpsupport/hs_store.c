@@ -1,0 +1,235 @@
+/* hs_store.c - layer 7: tickets in the database: the schema, one ticket, its history. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_store.h"
+
+#include "hs_json.h"
+#include "hs_store_int.h"
+
+#define HS_SQL_TEXTS
+#include "hs_sql.h"
+
+#include <apr_strings.h>
+
+#include <string.h>
+
+typedef struct sql_table {
+    const char *driver;
+    const char *const *sql;
+    const char *const *schema;
+    int is_made_on_first_use;
+} sql_table;
+
+static const sql_table sql_tables[] = {
+    {"sqlite3", hs_sql_sqlite3, hs_schema_sqlite3, 1},
+};
+
+static const sql_table *find_table(const char *driver)
+{
+    for (apr_size_t i = 0; i < sizeof(sql_tables) / sizeof(*sql_tables); i++) {
+        if (strcmp(sql_tables[i].driver, driver) == 0) {
+            return &sql_tables[i];
+        }
+    }
+    return NULL;
+}
+
+typedef enum schema_state { SCHEMA_IS_OURS = 0, SCHEMA_IS_ABSENT } schema_state;
+
+/* Look what the database holds. HS_CONFIGURATION where we must not touch it. */
+static hs_error *look_at_schema(hs_store *store, hs_conn *conn, schema_state *state,
+                                apr_pool_t *pool)
+{
+    hs_rows *rows;
+    hs_error *error = hs_conn_ask(conn, &rows, hs_store_sql(store, HS_SQL_SCHEMA_STATE), pool);
+    apr_int64_t application;
+    apr_int64_t version;
+
+    if (error) {
+        return error;
+    }
+    application = hs_rows_number(rows, 0, 0);
+    version = hs_rows_number(rows, 0, 1);
+    if (application == HS_SCHEMA_APPLICATION && version == HS_SCHEMA_VERSION) {
+        *state = SCHEMA_IS_OURS;
+        return NULL;
+    }
+    if (application == HS_SCHEMA_APPLICATION && version > HS_SCHEMA_VERSION) {
+        return hs_error_make(pool, HS_CONFIGURATION,
+                             "the database's schema is version %" APR_INT64_T_FMT
+                             ", made by a newer mod_helpsupport; this one knows version %d: "
+                             "install the newer one",
+                             version, HS_SCHEMA_VERSION);
+    }
+    if (application == 0 && version == 0 && hs_rows_number(rows, 0, 2) == 0) {
+        *state = SCHEMA_IS_ABSENT;
+        return NULL;
+    }
+    return hs_error_make(pool, HS_CONFIGURATION,
+                         "the database belongs to another program: HelpSupportDB must name a "
+                         "database of its own");
+}
+
+/* In a transaction of its own, so that nobody sees half a schema; two processes that come at once
+ * find out inside it who was first. */
+static hs_error *make_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
+{
+    schema_state state = SCHEMA_IS_OURS;
+    hs_error *error = look_at_schema(store, conn, &state, pool);
+
+    for (int i = 0; !error && state == SCHEMA_IS_ABSENT && store->schema[i]; i++) {
+        error = hs_conn_execute(conn, store->schema[i], pool);
+    }
+    return error;
+}
+
+/* What every new connection goes through. */
+static hs_error *greet(void *baton, hs_conn *conn, apr_time_t deadline, apr_pool_t *pool)
+{
+    hs_store *store = baton;
+    schema_state state = SCHEMA_IS_OURS;
+    hs_error *error = look_at_schema(store, conn, &state, pool);
+
+    if (error || state == SCHEMA_IS_OURS) {
+        return error;
+    }
+    error = hs_db_begin(store->db, conn, deadline, pool);
+    if (error) {
+        return error;
+    }
+    error = make_schema(store, conn, pool);
+    if (error) {
+        hs_db_rollback(store->db, conn);
+        return error;
+    }
+    return hs_db_commit(store->db, conn, pool);
+}
+
+hs_error *hs_store_check_driver(const char *driver, const char *params, apr_pool_t *pool)
+{
+    return hs_db_check_driver(driver, params, pool);
+}
+
+hs_error *hs_store_create(hs_store **out, const hs_db_opts *opts, void (*committed)(void *baton),
+                          void *baton, apr_pool_t *pool)
+{
+    hs_store *store = apr_pcalloc(pool, sizeof(*store));
+    hs_error *error = hs_db_create(&store->db, opts, greet, store, pool);
+    const sql_table *table;
+
+    if (error) {
+        return error;
+    }
+    table = find_table(opts->driver);
+    if (!table) {
+        return hs_error_make(pool, HS_CONFIGURATION, "there is no SQL for %s yet", opts->driver);
+    }
+    store->sql = table->sql;
+    store->schema = table->schema;
+    store->committed = committed;
+    store->baton = baton;
+    error = hs_group_create(&store->submissions, HS_STORE_GROUP_MAX, hs_store_run_submissions,
+                            store, pool);
+    if (!error) {
+        error =
+            hs_group_create(&store->changes, HS_STORE_GROUP_MAX, hs_store_run_changes, store, pool);
+    }
+    *out = store;
+    return error;
+}
+
+/* Whether every statement fits the schema. */
+static hs_error *prepare_all(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    (void)baton;
+    for (int sql = 0; sql < HS_SQL_STATEMENTS; sql++) {
+        hs_error *error = hs_conn_prepare(conn, hs_store_sql(store, sql), pool);
+
+        if (error) {
+            return error;
+        }
+    }
+    return NULL;
+}
+
+/* Every new connection makes the schema where it is absent, so connecting is all there is to do. */
+hs_error *hs_store_init(hs_store *store, apr_pool_t *pool)
+{
+    return hs_store_read(store, prepare_all, NULL, pool);
+}
+
+hs_error *hs_store_check(hs_store *store, apr_pool_t *pool)
+{
+    return hs_store_read(store, prepare_all, NULL, pool);
+}
+
+/* The statement that finds `ref`, and its one parameter. */
+static int choose_by(const hs_ticket_ref *ref, const void **value)
+{
+    if (ref->id) {
+        *value = ref->id;
+        return HS_SQL_TICKET_BY_ID;
+    }
+    *value = &ref->number;
+    return HS_SQL_TICKET_BY_NUMBER;
+}
+
+hs_error *hs_store_get(hs_store *store, hs_ticket **ticket, const hs_ticket_ref *ref,
+                       apr_pool_t *pool)
+{
+    const void *value;
+    int sql = choose_by(ref, &value);
+    hs_rows *rows;
+    hs_error *error = hs_store_select(store, &rows, sql, &value, pool);
+
+    if (error) {
+        return error;
+    }
+    if (rows->count == 0) {
+        return hs_error_make(pool, HS_NOT_FOUND, "no such ticket");
+    }
+    *ticket = hs_store_ticket(rows, 0, pool);
+    return NULL;
+}
+
+/* A row of the history: at, event, and what differs between the two kinds. */
+static void read_event(hs_event *event, const hs_rows *rows, int row)
+{
+    event->at_us = hs_rows_number(rows, row, 0);
+    event->event = hs_rows_text(rows, row, 1);
+    if (strcmp(event->event, "mail") == 0) {
+        event->kind = hs_rows_text(rows, row, 2);
+        event->state = hs_rows_text(rows, row, 3);
+        event->detail = hs_rows_text(rows, row, 4);
+        return;
+    }
+    event->from = hs_status_name((hs_status)hs_rows_number(rows, row, 2));
+    event->to = hs_status_name((hs_status)hs_rows_number(rows, row, 3));
+    event->by = hs_rows_text(rows, row, 4);
+}
+
+hs_error *hs_store_history(hs_store *store, apr_array_header_t **events, const hs_ticket_ref *ref,
+                           apr_pool_t *pool)
+{
+    hs_ticket *ticket = NULL;
+    hs_rows *rows;
+    hs_error *error = hs_store_get(store, &ticket, ref, pool);
+    const void *values[2];
+
+    if (!ticket) {
+        return error;
+    }
+    values[0] = values[1] = &ticket->number;
+    error = hs_store_select(store, &rows, HS_SQL_HISTORY, values, pool);
+    if (error) {
+        return error;
+    }
+    *events = apr_array_make(pool, rows->count + 1, sizeof(hs_event));
+    APR_ARRAY_PUSH(*events, hs_event) = (hs_event){.at_us = ticket->created_us, .event = "created"};
+    for (int row = 0; row < rows->count; row++) {
+        hs_event event = {0};
+
+        read_event(&event, rows, row);
+        APR_ARRAY_PUSH(*events, hs_event) = event;
+    }
+    return NULL;
+}

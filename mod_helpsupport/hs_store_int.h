@@ -1,0 +1,70 @@
+/* hs_store_int.h - layer 6: what the files of the store share; nobody else includes it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HS_STORE_INT_H
+#define HS_STORE_INT_H
+
+#include "hs_db.h"
+#include "hs_group.h"
+#include "hs_query.h"
+#include "hs_ticket.h"
+
+/* Submissions or changes that are written together at most. More gain little: the fsync is shared
+ * well before, and everybody waits for the whole group. */
+#define HS_STORE_GROUP_MAX 64
+
+typedef struct hs_store {
+    hs_db *db;
+    const char *const *sql;    /* of this database, by HS_SQL_* (hs_sql.h) */
+    const char *const *schema; /* its statements, up to NULL */
+    hs_group *submissions;
+    hs_group *changes;
+    void (*committed)(void *baton);
+    void *baton;
+} hs_store;
+
+/* Something to do with a connection. Must be repeatable from its start. */
+typedef hs_error *hs_store_work(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool);
+
+/* The text of HS_SQL_* number `sql`. */
+const char *hs_store_sql(const hs_store *store, int sql);
+
+/* Read: run `work` on a connection, without a transaction; once more on another one where the first
+ * was lost or its statements were invalid. Returns errors fit to leave the store. */
+hs_error *hs_store_read(hs_store *store, hs_store_work *work, void *baton,
+                        apr_pool_t *pool) HS_MUSTCHECK;
+
+/* The same for a single statement. */
+hs_error *hs_store_select(hs_store *store, hs_rows **rows, int sql, const void **values,
+                          apr_pool_t *pool) HS_MUSTCHECK;
+
+/* Write: run `work` in a transaction and commit it, trying again before `deadline` where that can
+ * help. Work that finds nothing to write ends the transaction by hs_db_rollback and returns NULL.
+ * After an unknown outcome it is run again only where it `looks` whether it was done; else, or
+ * where the look fails, HS_OUTCOME_UNKNOWN. Errors may be HS_DB_*: hs_store_outward. */
+typedef enum hs_store_again { HS_STORE_BLIND = 0, HS_STORE_LOOKS } hs_store_again;
+hs_error *hs_store_write(hs_store *store, hs_store_work *work, void *baton, hs_store_again again,
+                         apr_time_t deadline, apr_pool_t *pool) HS_MUSTCHECK;
+
+/* Make an error fit to leave the store: HS_DB_* becomes HS_UNAVAILABLE. NULL stays NULL. */
+hs_error *hs_store_outward(hs_error *error);
+
+/* The ticket of a row: number, id, user_id, name, phone_number, email, message, status, version,
+ * created_us, updated_us. Its strings are the row's. */
+hs_ticket *hs_store_ticket(const hs_rows *rows, int row, apr_pool_t *pool);
+
+/* A copy whose strings are in `pool`. */
+hs_ticket *hs_store_ticket_copy(const hs_ticket *ticket, apr_pool_t *pool);
+
+/* Put a list request together: a page of it, or with `counts` the number of its matches, no further
+ * than `cap` + 1 where cap > 0. `axis` is the order whose index is walked, which differs from the
+ * list's own where the other selects better. *values is what hs_conn_select needs. */
+const char *hs_store_compose(const hs_store *store, const void ***values, const hs_list *list,
+                             hs_sort axis, apr_pool_t *pool);
+const char *hs_store_compose_count(const hs_store *store, const void ***values, const hs_list *list,
+                                   apr_int64_t cap, apr_pool_t *pool);
+
+/* The two writers that lead a group: items are those of hs_store_submit.c, hs_store_status.c. */
+hs_group_run hs_store_run_submissions;
+hs_group_run hs_store_run_changes;
+
+#endif

@@ -1,0 +1,164 @@
+/* hs_store_run.c - layer 7: runs the store's statements, again where a connection was lost. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_store_int.h"
+
+#include <apr_strings.h>
+
+/* The first try meets what was lost while nobody looked, the second a connection that was just
+ * checked. A third is for a transaction that the database undid. */
+#define TRIES 3
+
+const char *hs_store_sql(const hs_store *store, int sql)
+{
+    return store->sql[sql];
+}
+
+hs_error *hs_store_outward(hs_error *error)
+{
+    if (!error) {
+        return NULL;
+    }
+    switch (error->code) {
+    case HS_DB_UNIQUE:
+    case HS_DB_BUSY:
+    case HS_DB_LOST:
+    case HS_DB_SCHEMA:
+    case HS_DB_OTHER:
+        error->code = HS_UNAVAILABLE;
+        return error;
+    case HS_MALFORMED:
+    case HS_INVALID:
+    case HS_NOT_FOUND:
+    case HS_STALE:
+    case HS_KEY_MISMATCH:
+    case HS_UNAVAILABLE:
+    case HS_OUTCOME_UNKNOWN:
+    case HS_CONFIGURATION:
+    default:
+        return error;
+    }
+}
+
+/* Whether the same can succeed on another connection, or a moment later. */
+static int is_passing(const hs_error *error)
+{
+    return error->code == HS_DB_LOST || error->code == HS_DB_SCHEMA || error->code == HS_DB_BUSY;
+}
+
+hs_error *hs_store_read(hs_store *store, hs_store_work *work, void *baton, apr_pool_t *pool)
+{
+    apr_time_t deadline = hs_db_deadline(store->db);
+    hs_error *error = NULL;
+
+    for (int try = 0; try < TRIES; try++) {
+        hs_conn *conn;
+
+        error = hs_db_acquire(store->db, &conn, deadline, pool);
+        if (error) {
+            break;
+        }
+        error = work(store, conn, baton, pool);
+        hs_db_release(store->db, conn);
+        if (!error || !is_passing(error)) {
+            break;
+        }
+    }
+    return hs_store_outward(error);
+}
+
+typedef struct statement {
+    hs_rows **rows;
+    int sql;
+    const void **values;
+} statement;
+
+static hs_error *run_statement(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    statement *one = baton;
+
+    return hs_conn_select(conn, one->rows, hs_store_sql(store, one->sql), one->values, pool);
+}
+
+hs_error *hs_store_select(hs_store *store, hs_rows **rows, int sql, const void **values,
+                          apr_pool_t *pool)
+{
+    statement one = {.rows = rows, .sql = sql, .values = values};
+
+    return hs_store_read(store, run_statement, &one, pool);
+}
+
+static hs_error *transact(hs_store *store, hs_store_work *work, void *baton, apr_time_t deadline,
+                          apr_pool_t *pool)
+{
+    hs_conn *conn;
+    hs_error *error = hs_db_acquire(store->db, &conn, deadline, pool);
+
+    if (error) {
+        return error;
+    }
+    error = hs_db_begin(store->db, conn, deadline, pool);
+    if (!error) {
+        error = work(store, conn, baton, pool);
+    }
+    if (!error && hs_conn_is_busy(conn)) {
+        error = hs_db_commit(store->db, conn, pool);
+    }
+    hs_db_release(store->db, conn);
+    return error;
+}
+
+hs_error *hs_store_write(hs_store *store, hs_store_work *work, void *baton, hs_store_again again,
+                         apr_time_t deadline, apr_pool_t *pool)
+{
+    hs_error *unknown = NULL;
+    hs_error *error = NULL;
+
+    for (int try = 0; try < TRIES; try++) {
+        error = transact(store, work, baton, deadline, pool);
+        if (!error) {
+            return NULL;
+        }
+        if (error->code == HS_OUTCOME_UNKNOWN) {
+            unknown = error;
+        }
+        if (unknown ? again == HS_STORE_BLIND : !is_passing(error)) {
+            break;
+        }
+        /* each try at a busy SQLite costs the 1.5 s that apr_dbd waits by itself */
+        if (error->code == HS_DB_BUSY && apr_time_now() >= deadline) {
+            break;
+        }
+    }
+    return unknown ? unknown : error;
+}
+
+hs_ticket *hs_store_ticket(const hs_rows *rows, int row, apr_pool_t *pool)
+{
+    hs_ticket *ticket = apr_palloc(pool, sizeof(*ticket));
+
+    ticket->number = hs_rows_number(rows, row, 0);
+    ticket->id = hs_rows_text(rows, row, 1);
+    ticket->user_id = hs_rows_text(rows, row, 2);
+    ticket->name = hs_rows_text(rows, row, 3);
+    ticket->phone_number = hs_rows_text(rows, row, 4);
+    ticket->email = hs_rows_text(rows, row, 5);
+    ticket->message = hs_rows_text(rows, row, 6);
+    ticket->status = (hs_status)hs_rows_number(rows, row, 7);
+    ticket->version = hs_rows_number(rows, row, 8);
+    ticket->created_us = hs_rows_number(rows, row, 9);
+    ticket->updated_us = hs_rows_number(rows, row, 10);
+    return ticket;
+}
+
+hs_ticket *hs_store_ticket_copy(const hs_ticket *ticket, apr_pool_t *pool)
+{
+    hs_ticket *copy = apr_pmemdup(pool, ticket, sizeof(*ticket));
+
+    copy->id = apr_pstrdup(pool, ticket->id);
+    copy->user_id = apr_pstrdup(pool, ticket->user_id);
+    copy->name = apr_pstrdup(pool, ticket->name);
+    copy->phone_number = apr_pstrdup(pool, ticket->phone_number);
+    copy->email = apr_pstrdup(pool, ticket->email);
+    copy->message = apr_pstrdup(pool, ticket->message);
+    return copy;
+}

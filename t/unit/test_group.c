@@ -1,0 +1,170 @@
+/* test_group.c - the queue of group commit: who leads, who waits, who gives up. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_group.h"
+
+#include "tap.h"
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define THREADS 24
+#define ROUNDS 200
+#define MAX 8
+
+/* What `run` sees of itself; only one thread may be in it. */
+typedef struct journal {
+    atomic_int inside;
+    atomic_int overlaps;
+    int runs;
+    int largest;
+    int items;
+    apr_interval_time_t sleep_us;
+} journal;
+
+typedef struct item {
+    int value;
+    int answer;
+    int times;
+} item;
+
+static void run(void *baton, void **items, int count, apr_time_t deadline, apr_pool_t *pool)
+{
+    journal *self = baton;
+
+    (void)deadline;
+    (void)pool;
+    if (atomic_fetch_add(&self->inside, 1) != 0) {
+        atomic_fetch_add(&self->overlaps, 1);
+    }
+    for (int i = 0; i < count; i++) {
+        item *one = items[i];
+
+        one->answer = one->value * 2;
+        one->times++;
+    }
+    if (self->sleep_us) {
+        apr_sleep(self->sleep_us);
+    }
+    self->runs++;
+    self->items += count;
+    self->largest = count > self->largest ? count : self->largest;
+    atomic_fetch_sub(&self->inside, 1);
+}
+
+typedef struct worker {
+    hs_group *group;
+    int index;
+    int right;
+    int given_up;
+    int rounds;
+    apr_interval_time_t patience_us;
+    int written; /* items that were written although their owner gave up, or twice */
+} worker;
+
+static void *join_often(void *data)
+{
+    worker *self = data;
+    apr_pool_t *pool;
+
+    apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
+    for (int i = 0; i < self->rounds; i++) {
+        item one = {.value = self->index * 1000 + i};
+        hs_error *error =
+            hs_group_join(self->group, &one, apr_time_now() + self->patience_us, pool);
+
+        if (error) {
+            self->given_up += error->code == HS_UNAVAILABLE;
+            self->written += one.times != 0;
+        } else {
+            self->right += one.answer == one.value * 2;
+            self->written += one.times != 1;
+        }
+        apr_pool_clear(pool);
+    }
+    apr_pool_destroy(pool);
+    return NULL;
+}
+
+static void run_workers(worker *all, journal *record, int rounds, apr_interval_time_t patience_us,
+                        apr_pool_t *pool)
+{
+    pthread_t threads[THREADS];
+    hs_group *group = NULL;
+
+    tap_ok(!hs_group_create(&group, MAX, run, record, pool), "a queue is made");
+    for (int i = 0; i < THREADS; i++) {
+        all[i] = (worker){.group = group, .index = i, .rounds = rounds, .patience_us = patience_us};
+        pthread_create(&threads[i], NULL, join_often, &all[i]);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+static void test_many(apr_pool_t *pool)
+{
+    journal record = {.sleep_us = 200};
+    worker all[THREADS];
+    int right = 0;
+    int wrong = 0;
+
+    run_workers(all, &record, ROUNDS, apr_time_from_sec(60), pool);
+    for (int i = 0; i < THREADS; i++) {
+        right += all[i].right;
+        wrong += all[i].written;
+    }
+    tap_is_int(right, THREADS * ROUNDS, "everybody gets its own answer");
+    tap_is_int(wrong, 0, "each item is written once");
+    tap_is_int(record.items, THREADS * ROUNDS, "nothing else is written");
+    tap_is_int(record.overlaps, 0, "one leads at a time");
+    tap_ok(record.runs < THREADS * ROUNDS / 2, "many are written together (%d runs)", record.runs);
+    tap_ok(record.largest <= MAX && record.largest > 1, "never more than the bound");
+}
+
+static void test_impatient(apr_pool_t *pool)
+{
+    journal record = {.sleep_us = 5000};
+    worker all[THREADS];
+    int right = 0;
+    int given_up = 0;
+    int wrong = 0;
+
+    run_workers(all, &record, 20, 6000, pool);
+    for (int i = 0; i < THREADS; i++) {
+        right += all[i].right;
+        given_up += all[i].given_up;
+        wrong += all[i].written;
+    }
+    tap_ok(given_up > 0, "%d give up where leaders are slow", given_up);
+    tap_ok(right > 0, "%d are written", right);
+    tap_is_int(right + given_up, THREADS * 20, "all others are written");
+    tap_is_int(wrong, 0, "nothing that was given up is written");
+    tap_is_int(record.items, right, "and nothing else");
+}
+
+static void test_alone(apr_pool_t *pool)
+{
+    journal record = {0};
+    hs_group *group = NULL;
+    item one = {.value = 21};
+
+    tap_ok(!hs_group_create(&group, MAX, run, &record, pool), "a queue is made");
+    tap_ok(!hs_group_join(group, &one, 0, pool), "alone, nobody waits, whatever the deadline");
+    tap_is_int(one.answer, 42, "and the item is written");
+    tap_is_int(record.runs, 1, "at once");
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    test_alone(pool);
+    test_many(pool);
+    test_impatient(pool);
+    return tap_done();
+}

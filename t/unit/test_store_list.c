@@ -1,0 +1,318 @@
+/* test_store_list.c - lists, pages, cursors, searches and counts against a plain model of them. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_fixture.h"
+
+#include "hs_email.h"
+#include "hs_utf8.h"
+
+#define TICKETS 400
+#define LISTS 3000
+
+static unsigned seed = 20250704;
+
+static unsigned pick(unsigned below)
+{
+    seed = seed * 1103515245u + 12345u;
+    return (seed >> 16) % below;
+}
+
+static const char *const users[] = {"user-a", "user-b", "user-c", "user-rare"};
+static const char *const emails[] = {"Jane@Example.com", "joe@example.com", "ann+x@example.org"};
+static const char *const messages[] = {
+    "The database is slow since Tuesday",
+    "Password reset does not work, caf\xc3\xa9 wifi",
+    "DATA loss in table42!",
+    "Nothing works: x-y_z",
+    /* An emoji that SQLite takes for a letter. */
+    "\xf0\x9f\xa4\x96robot\xf0\x9f\xa4\x96 \xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82, datum",
+};
+static const char *const words[] = {"data", "DATABASE", "table4", "caf\xc3\xa9", "wifi",
+                                    "jane", "example",  "x",      "nowhere",     "da"};
+
+static void fill(fixture *f)
+{
+    for (int i = 0; i < TICKETS; i++) {
+        hs_submit *submit = fixture_submission(users[pick(i % 50 == 0 ? 4 : 3)], f->pool);
+        int replayed;
+
+        submit->ticket->email = emails[pick(3)];
+        submit->ticket->message = messages[pick(5)];
+        if (!fixture_worked(hs_store_submit(f->store, submit, &replayed, f->pool))) {
+            abort();
+        }
+    }
+    for (int i = 0; i < TICKETS; i++) {
+        hs_change change = {.ref = {.number = 1 + (apr_int64_t)pick(TICKETS)},
+                            .status = (hs_status)pick(4),
+                            .by = "ann"};
+        hs_ticket *ticket;
+
+        if (!fixture_worked(hs_store_set_status(f->store, &ticket, &change, f->pool))) {
+            abort();
+        }
+    }
+}
+
+static const hs_ticket *at(const apr_array_header_t *tickets, int i)
+{
+    return APR_ARRAY_IDX(tickets, i, const hs_ticket *);
+}
+
+/* Whether `text` begins with `word`, ignoring the case of ASCII letters. */
+static int begins_with(const char *text, const char *word)
+{
+    for (; *word; word++, text++) {
+        int a = *text >= 'A' && *text <= 'Z' ? *text + 32 : *text;
+        int b = *word >= 'A' && *word <= 'Z' ? *word + 32 : *word;
+
+        if (a != b) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int has_word(const hs_ticket *ticket, const char *word, apr_pool_t *pool)
+{
+    const char *all =
+        apr_pstrcat(pool, ticket->name, " ", ticket->email, " ", ticket->message, NULL);
+    const apr_array_header_t *found = hs_utf8_words(all, pool);
+
+    for (int i = 0; i < found->nelts; i++) {
+        if (begins_with(APR_ARRAY_IDX(found, i, const char *), word)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int matches(const hs_ticket *ticket, const hs_list *list, apr_pool_t *pool)
+{
+    if ((list->statuses && !(list->statuses & (1u << ticket->status))) ||
+        (list->user_id && strcmp(list->user_id, ticket->user_id) != 0) ||
+        (list->email && strcmp(list->email, hs_email_fold(ticket->email, pool)) != 0) ||
+        (list->has_created_after && ticket->created_us < list->created_after_us) ||
+        (list->has_created_before && ticket->created_us >= list->created_before_us) ||
+        (list->has_updated_after && ticket->updated_us < list->updated_after_us)) {
+        return 0;
+    }
+    for (int i = 0; list->words && i < list->words->nelts; i++) {
+        if (!has_word(ticket, APR_ARRAY_IDX(list->words, i, const char *), pool)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static apr_int64_t key_of(const hs_ticket *ticket, hs_sort sort)
+{
+    return sort == HS_SORT_UPDATED ? ticket->updated_us : ticket->created_us;
+}
+
+/* Whether `one` comes before `other` in the list's order. */
+static int comes_first(const hs_ticket *one, const hs_ticket *other, const hs_list *list)
+{
+    apr_int64_t a = key_of(one, list->sort);
+    apr_int64_t b = key_of(other, list->sort);
+
+    if (a == b) {
+        a = one->number;
+        b = other->number;
+    }
+    return list->descending ? a > b : a < b;
+}
+
+/* All tickets that the list should have, in order. */
+static apr_array_header_t *expected(const apr_array_header_t *all, const hs_list *list,
+                                    apr_pool_t *pool)
+{
+    apr_array_header_t *out = apr_array_make(pool, all->nelts, sizeof(const hs_ticket *));
+
+    for (int i = 0; i < all->nelts; i++) {
+        const hs_ticket **tickets;
+        int place = out->nelts;
+
+        if (!matches(at(all, i), list, pool)) {
+            continue;
+        }
+        APR_ARRAY_PUSH(out, const hs_ticket *) = at(all, i);
+        tickets = (const hs_ticket **)out->elts;
+        while (place > 0 && comes_first(at(all, i), tickets[place - 1], list)) {
+            tickets[place] = tickets[place - 1];
+            place--;
+        }
+        tickets[place] = at(all, i);
+    }
+    return out;
+}
+
+static void make_list(hs_list *list, const apr_array_header_t *all, apr_pool_t *pool)
+{
+    memset(list, 0, sizeof(*list));
+    list->limit = 1 + (int)pick(120);
+    list->statuses = pick(2) ? pick(15) : 0;
+    list->user_id = pick(3) ? NULL : users[pick(4)];
+    list->email = pick(4) ? NULL : hs_email_fold(emails[pick(3)], pool);
+    if (!pick(3)) {
+        list->words = apr_array_make(pool, 2, sizeof(const char *));
+        for (unsigned i = 0; i <= pick(2); i++) {
+            APR_ARRAY_PUSH(list->words, const char *) = words[pick(10)];
+        }
+    }
+    list->has_created_after = !pick(3);
+    list->created_after_us = at(all, (int)pick(TICKETS))->created_us;
+    list->has_created_before = !pick(3);
+    list->created_before_us = at(all, (int)pick(TICKETS))->created_us;
+    list->has_updated_after = !pick(3);
+    list->updated_after_us = at(all, (int)pick(TICKETS))->updated_us;
+    list->sort = pick(2) ? HS_SORT_UPDATED : HS_SORT_CREATED;
+    list->descending = (int)pick(2);
+    list->count = pick(2) ? HS_COUNT_EXACT : HS_COUNT_CAPPED;
+    list->count_cap = 1 + (apr_int64_t)pick(200);
+}
+
+static int same_total(const hs_page *page, const hs_list *list, int total)
+{
+    if (list->count == HS_COUNT_EXACT || total <= list->count_cap) {
+        return page->total == total && !page->total_is_capped;
+    }
+    return page->total == list->count_cap && page->total_is_capped;
+}
+
+/* Whether `page` is what stands from `skip` on. */
+static int same_page(const hs_page *page, const apr_array_header_t *want, int skip, int limit)
+{
+    int rest = want->nelts > skip ? want->nelts - skip : 0;
+    int count = rest < limit ? rest : limit;
+
+    if (page->tickets->nelts != count || page->has_more != (rest > limit)) {
+        return 0;
+    }
+    for (int i = 0; i < count; i++) {
+        const hs_ticket *got = at(page->tickets, i);
+        const hs_ticket *wanted = at(want, skip + i);
+
+        if (got->number != wanted->number || strcmp(got->id, wanted->id) != 0 ||
+            strcmp(got->message, wanted->message) != 0 || got->version != wanted->version) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int follow_cursor(fixture *f, hs_list *list, const apr_array_header_t *want,
+                         apr_pool_t *pool)
+{
+    int seen = 0;
+
+    for (;;) {
+        hs_page page;
+        const hs_ticket *last;
+
+        if (!fixture_worked(hs_store_list(f->store, &page, list, pool)) ||
+            !same_page(&page, want, seen, list->limit) || !same_total(&page, list, want->nelts)) {
+            return 0;
+        }
+        seen += page.tickets->nelts;
+        if (!page.has_more) {
+            return seen == want->nelts;
+        }
+        last = at(page.tickets, page.tickets->nelts - 1);
+        list->has_cursor = 1;
+        list->cursor_us = key_of(last, list->sort);
+        list->cursor_number = last->number;
+    }
+}
+
+static int read_skipped(fixture *f, hs_list *list, const apr_array_header_t *want, apr_pool_t *pool)
+{
+    hs_page page;
+
+    list->has_cursor = 0;
+    list->has_skip = 1;
+    list->skip = pick(8) ? pick(TICKETS) : APR_INT64_MAX;
+    return fixture_worked(hs_store_list(f->store, &page, list, pool)) &&
+           same_page(&page, want, list->skip > TICKETS ? TICKETS : (int)list->skip, list->limit) &&
+           same_total(&page, list, want->nelts);
+}
+
+static apr_array_header_t *read_all(fixture *f)
+{
+    hs_list list = {.limit = HS_LIMIT_MAX, .descending = 1, .count = HS_COUNT_EXACT};
+    hs_page page;
+
+    if (!fixture_worked(hs_store_list(f->store, &page, &list, f->pool))) {
+        abort();
+    }
+    tap_is_int(page.tickets->nelts, TICKETS, "the default list has all tickets");
+    tap_is_int(at(page.tickets, 0)->number, TICKETS, "the newest first");
+    tap_is_int(page.total, TICKETS, "and counts them");
+    tap_ok(!page.has_more, "and has no next page");
+    return page.tickets;
+}
+
+static void test_model(fixture *f)
+{
+    apr_array_header_t *all = read_all(f);
+    int cursor_faults = 0;
+    int skip_faults = 0;
+    int found = 0;
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, f->pool);
+    for (int i = 0; i < LISTS; i++) {
+        hs_list list;
+        apr_array_header_t *want;
+
+        make_list(&list, all, pool);
+        want = expected(all, &list, pool);
+        found += want->nelts > 0;
+        cursor_faults += !follow_cursor(f, &list, want, pool);
+        skip_faults += !read_skipped(f, &list, want, pool);
+        apr_pool_clear(pool);
+    }
+    tap_ok(found > LISTS / 4, "%d of %d lists find something", found, LISTS);
+    tap_is_int(cursor_faults, 0, "each list is the model's, page by page");
+    tap_is_int(skip_faults, 0, "and with skip");
+}
+
+static void search(fixture *f, const char *word, int want)
+{
+    hs_list list = {.limit = 10, .descending = 1, .count = HS_COUNT_EXACT};
+    hs_page page = {0};
+
+    list.words = apr_array_make(f->pool, 1, sizeof(const char *));
+    APR_ARRAY_PUSH(list.words, const char *) = word;
+    tap_ok(fixture_worked(hs_store_list(f->store, &page, &list, f->pool)) &&
+               (want ? page.total > 0 : page.total == 0),
+           "a search for \"%s\" finds %s", word, want ? "something" : "nothing");
+}
+
+static void test_odd_words(fixture *f)
+{
+    search(f, "\xd0\xbf\xd1\x80\xd0\xb8", 1); /* lower case of a Cyrillic word */
+    search(f, "robot", 1);                    /* an emoji does not */
+    search(f, "cafe", 0);                     /* an accent counts */
+    search(f, "a\"b", 0);                     /* can't come from hs_utf8_words */
+    search(f, "NEAR", 0);                     /* no operator inside quotes */
+    search(f, "\xf0\x9e\xa4\x80", 0);         /* letters that SQLite may not know */
+    search(f,
+           "a\xf0\x9e\xa4\x80"
+           "b",
+           0);
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+    fixture f;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    fixture_open(&f, pool);
+    fill(&f);
+    test_model(&f);
+    test_odd_words(&f);
+    fixture_close(&f);
+    return tap_done();
+}
