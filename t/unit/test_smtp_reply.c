@@ -1,0 +1,124 @@
+/* test_smtp_reply.c - relay replies: gathering, masking, and what they mean for a mail. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_smtp_reply.h"
+
+#include "tap.h"
+
+#include <apr_general.h>
+
+static void add(hs_smtp_reply *reply, const char *line)
+{
+    hs_smtp_reply_add(reply, line, strlen(line));
+}
+
+static void test_gathering(void)
+{
+    hs_smtp_reply reply = {0};
+    int i;
+
+    add(&reply, "250 2.1.0 Ok\r\n");
+    tap_is_str(reply.text, "250 2.1.0 Ok", "one line");
+    add(&reply, "550-5.1.1 The account\r\n");
+    tap_is_int(reply.more, 1, "a line with a dash has a successor");
+    add(&reply, "550 does not exist\r\n");
+    tap_is_str(reply.text, "550-5.1.1 The account does not exist", "lines are joined");
+    tap_is_int(reply.more, 0, "and end");
+    add(&reply, "221 2.0.0 Bye\r\n");
+    add(&reply, "nonsense\r\n");
+    add(&reply, "5");
+    tap_is_int(reply.code, 550, "the answer to QUIT and nonsense change nothing");
+    add(&reply, "354\r\n");
+    tap_is_str(reply.text, "354", "a reply without text");
+    add(&reply, "250-\r\n");
+    for (i = 0; i < 100; i++) {
+        add(&reply, "250-0123456789\r\n");
+    }
+    tap_ok(reply.cut && reply.length == sizeof(reply.text) - 1 &&
+               strlen(reply.text) == reply.length,
+           "an endless reply is cut");
+    add(&reply, "250 x\r\n");
+    add(&reply, "250 y\r\n");
+    tap_ok(!reply.cut && !strcmp(reply.text, "250 y"), "and the next one is whole");
+}
+
+static void test_classes(void)
+{
+    static const struct {
+        const char *line;
+        hs_smtp_stage stage;
+        int answered;
+        hs_smtp_class class;
+    } cases[] = {
+        {"554 5.7.1 go away", HS_SMTP_CONNECTING, 1, HS_SMTP_RELAY},
+        {"", HS_SMTP_CONNECTING, 0, HS_SMTP_RELAY},
+        {"", HS_SMTP_ENVELOPE, 0, HS_SMTP_RELAY},
+        {"", HS_SMTP_ENVELOPE, 1, HS_SMTP_RELAY},
+        {"250 2.1.0 Ok", HS_SMTP_ENVELOPE, 0, HS_SMTP_TEMPORARY},
+        {"250 2.1.0 Ok", HS_SMTP_ENVELOPE, 1, HS_SMTP_TEMPORARY},
+        {"421 4.3.2 closing", HS_SMTP_ENVELOPE, 1, HS_SMTP_RELAY},
+        {"421 4.3.2 closing", HS_SMTP_HANDED_OVER, 1, HS_SMTP_RELAY},
+        {"530 5.7.0 Must issue STARTTLS", HS_SMTP_ENVELOPE, 1, HS_SMTP_RELAY},
+        {"535 5.7.8 no", HS_SMTP_ENVELOPE, 1, HS_SMTP_RELAY},
+        {"450 4.7.0 too many connections", HS_SMTP_ENVELOPE, 1, HS_SMTP_RELAY},
+        {"450 4.2.0 greylisted", HS_SMTP_ENVELOPE, 1, HS_SMTP_TEMPORARY},
+        {"451 4.3.0 later", HS_SMTP_HANDED_OVER, 1, HS_SMTP_TEMPORARY},
+        {"552 mailbox full", HS_SMTP_ENVELOPE, 1, HS_SMTP_TEMPORARY},
+        {"550 5.2.2 over quota", HS_SMTP_HANDED_OVER, 1, HS_SMTP_TEMPORARY},
+        {"550 5.2.21 other", HS_SMTP_HANDED_OVER, 1, HS_SMTP_PERMANENT},
+        {"550 5.1.1 no such user", HS_SMTP_ENVELOPE, 1, HS_SMTP_PERMANENT},
+        {"554 5.7.1 spam", HS_SMTP_HANDED_OVER, 1, HS_SMTP_PERMANENT},
+        {"354 go on", HS_SMTP_BODY, 0, HS_SMTP_TEMPORARY},
+        {"354 go on", HS_SMTP_BODY, 1, HS_SMTP_TEMPORARY},
+        {"354 go on", HS_SMTP_HANDED_OVER, 0, HS_SMTP_AMBIGUOUS},
+        {"354 go on", HS_SMTP_HANDED_OVER, 1, HS_SMTP_TEMPORARY},
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        hs_smtp_reply reply = {0};
+
+        add(&reply, cases[i].line);
+        tap_ok(hs_smtp_reply_classify(&reply, cases[i].stage, cases[i].answered) == cases[i].class,
+               "class of \"%s\" at stage %d, %s", cases[i].line, cases[i].stage,
+               cases[i].answered ? "answered" : "cut off");
+        tap_is_int(hs_smtp_reply_is_policy(&reply), strstr(cases[i].line, " 5.7.") != NULL,
+                   "  policy");
+    }
+}
+
+static void test_masking(void)
+{
+    static const struct {
+        const char *text;
+        int is_cut;
+        const char *want;
+    } cases[] = {
+        {"550 5.1.1 <bob@example.com>: unknown", 0, "550 5.1.1 <(address)>: unknown"},
+        {"550 BOB@Example.com... User unknown", 0, "550 (address) User unknown"},
+        {"a@b.c,d@e.f (g@h.i) \"j@k.l\"", 0, "(address),(address) ((address)) \"(address)\""},
+        {"no\tcontrol\x1b[2J or \xc3\xa9", 0, "no?control?[2J or ??"},
+        {"250 queued as bo", 1, "250 queued as "},
+        {"", 0, ""},
+    };
+    char out[HS_SMTP_REPLY_SIZE];
+    char endless[2 * HS_SMTP_REPLY_SIZE];
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        hs_smtp_reply_mask(out, cases[i].text, cases[i].is_cut);
+        tap_ok(!strcmp(out, cases[i].want), "%s", cases[i].want);
+    }
+    memset(endless, 'x', sizeof(endless));
+    endless[sizeof(endless) - 1] = '\0';
+    hs_smtp_reply_mask(out, endless, 0);
+    tap_is_int((apr_int64_t)strlen(out), HS_SMTP_REPLY_SIZE - 1, "a long text is cut");
+}
+
+int main(void)
+{
+    apr_initialize();
+    test_gathering();
+    test_classes();
+    test_masking();
+    return tap_done();
+}
