@@ -1,0 +1,232 @@
+/* hs_outbox.c - layer 7: results, ages and the administrator's view of the mails that wait. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_outbox.h"
+
+#include "hs_buffer.h"
+#include "hs_json.h"
+#include "hs_sql.h"
+#include "hs_store_int.h"
+
+#include <apr_strings.h>
+
+#define DAY_US (apr_time_from_sec(24) * 60 * 60)
+#define ENDED_KEPT_US (7 * DAY_US)
+#define FAILED_KEPT_US (30 * DAY_US)
+
+/* One statement in a transaction of its own, and how many rows it changed. */
+typedef struct change {
+    int sql;
+    const void **values;
+    int changed;
+} change;
+
+static hs_error *run_change(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    change *one = baton;
+
+    return hs_conn_query(conn, &one->changed, hs_store_sql(store, one->sql), one->values, pool);
+}
+
+/* All of them may run twice: what the first run did, the second doesn't find. */
+static hs_error *change_rows(hs_store *store, int *changed, int sql, const void **values,
+                             apr_pool_t *pool)
+{
+    change one = {.sql = sql, .values = values};
+    hs_error *error =
+        hs_store_write(store, run_change, &one, HS_STORE_LOOKS, hs_db_deadline(store->db), pool);
+
+    *changed = one.changed;
+    return hs_store_outward(error);
+}
+
+hs_error *hs_outbox_release(hs_store *store, const char *owner, int *count, apr_pool_t *pool)
+{
+    apr_int64_t now = apr_time_now();
+
+    return change_rows(store, count, HS_SQL_MAIL_RELEASE, (const void *[]){&now, owner}, pool);
+}
+
+static hs_error *keep_one(hs_store *store, hs_conn *conn, const hs_mail *mail, apr_pool_t *pool)
+{
+    int changed = 0;
+    hs_error *error = hs_conn_query(conn, &changed, hs_store_sql(store, HS_SQL_MAIL_KEEP),
+                                    (const void *[]){mail->message, &mail->id, mail->lease}, pool);
+
+    if (!error && changed != 1) {
+        error = hs_error_make(pool, HS_STALE,
+                              "a mail's lease was lost before it was sent: is the clock wrong?");
+    }
+    return error;
+}
+
+static hs_error *keep_all(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    const apr_array_header_t *mails = baton;
+    hs_error *error = NULL;
+
+    for (int i = 0; i < mails->nelts && !error; i++) {
+        error = keep_one(store, conn, APR_ARRAY_IDX(mails, i, const hs_mail *), pool);
+    }
+    return error;
+}
+
+hs_error *hs_outbox_keep(hs_store *store, const apr_array_header_t *mails, apr_pool_t *pool)
+{
+    apr_array_header_t *all = apr_array_copy(pool, mails);
+
+    /* blind: after an unknown outcome the mails go back to the queue, and the next claim sees */
+    return hs_store_outward(
+        hs_store_write(store, keep_all, all, HS_STORE_BLIND, hs_db_deadline(store->db), pool));
+}
+
+static void put_result(hs_buffer *json, const hs_mail_result *result)
+{
+    hs_buffer_puts(json, json->length == 0 ? "[[" : ",[");
+    hs_buffer_put_number(json, result->id);
+    hs_buffer_putc(json, ',');
+    hs_json_put_string(json, result->lease);
+    hs_buffer_putc(json, ',');
+    hs_json_put_string(json, result->state);
+    hs_buffer_putc(json, ',');
+    hs_json_put_string(json, result->detail);
+    hs_buffer_putc(json, ',');
+    hs_buffer_put_number(json, result->delay_us);
+    hs_buffer_puts(json, result->counts_as_try ? ",1]" : ",0]");
+}
+
+hs_error *hs_outbox_finish(hs_store *store, const apr_array_header_t *results, int *lost,
+                           apr_pool_t *pool)
+{
+    apr_int64_t now = apr_time_now();
+    int changed;
+    hs_buffer json;
+    hs_error *error;
+
+    *lost = 0;
+    if (results->nelts == 0) {
+        return NULL;
+    }
+    hs_buffer_init(&json, 160 * (apr_size_t)results->nelts, pool);
+    for (int i = 0; i < results->nelts; i++) {
+        put_result(&json, &APR_ARRAY_IDX(results, i, hs_mail_result));
+    }
+    hs_buffer_putc(&json, ']');
+    error = change_rows(store, &changed, HS_SQL_MAIL_FINISH,
+                        (const void *[]){&now, &now, json.data}, pool);
+    if (!error) {
+        *lost = results->nelts - changed;
+    }
+    return error;
+}
+
+/* JSON array of the numbers in the first column. */
+static const char *number_list(const hs_rows *rows, apr_pool_t *pool)
+{
+    hs_buffer json;
+
+    hs_buffer_init(&json, 24 * (apr_size_t)rows->count + 2, pool);
+    for (int row = 0; row < rows->count; row++) {
+        hs_buffer_putc(&json, row == 0 ? '[' : ',');
+        hs_buffer_put_number(&json, hs_rows_number(rows, row, 0));
+    }
+    hs_buffer_putc(&json, ']');
+    return json.data;
+}
+
+/* Looks first, without the turn to write: there is much to look at when a relay has been down. */
+hs_error *hs_outbox_expire(hs_store *store, const char *site, apr_interval_time_t max_age_us,
+                           int *count, apr_pool_t *pool)
+{
+    apr_int64_t now = apr_time_now();
+    apr_int64_t oldest = now - max_age_us;
+    const char *detail = apr_psprintf(pool, "given up after %d hours",
+                                      (int)(max_age_us / apr_time_from_sec(60 * 60)));
+    hs_rows *rows;
+    hs_error *error =
+        hs_store_select(store, &rows, HS_SQL_MAIL_OLD, (const void *[]){site, &now, &oldest}, pool);
+
+    *count = 0;
+    if (error || rows->count == 0) {
+        return error;
+    }
+    return change_rows(store, count, HS_SQL_MAIL_EXPIRE,
+                       (const void *[]){&now, detail, number_list(rows, pool), &now, &oldest},
+                       pool);
+}
+
+hs_error *hs_outbox_purge(hs_store *store, apr_interval_time_t counted_us, int *count,
+                          apr_pool_t *pool)
+{
+    apr_interval_time_t ended_us = counted_us > ENDED_KEPT_US ? counted_us : ENDED_KEPT_US;
+    const struct {
+        const char *state;
+        apr_interval_time_t kept_us;
+    } rules[] = {
+        {"sent", ended_us},
+        {"suppressed", ended_us},
+        {"failed", ended_us > FAILED_KEPT_US ? ended_us : FAILED_KEPT_US},
+    };
+    hs_error *error = NULL;
+
+    *count = 0;
+    for (apr_size_t i = 0; i < sizeof(rules) / sizeof(*rules) && !error; i++) {
+        apr_int64_t before = apr_time_now() - rules[i].kept_us;
+        int changed;
+
+        error = change_rows(store, &changed, HS_SQL_MAIL_PURGE,
+                            (const void *[]){rules[i].state, &before}, pool);
+        *count += error ? 0 : changed;
+    }
+    return error;
+}
+
+static hs_mail_row *read_row(const hs_rows *rows, int row, apr_pool_t *pool)
+{
+    hs_mail_row *mail = apr_palloc(pool, sizeof(*mail));
+
+    mail->id = hs_rows_number(rows, row, 0);
+    mail->ticket_number = hs_rows_number(rows, row, 1);
+    mail->site = hs_rows_text(rows, row, 2);
+    mail->recipient = hs_rows_text(rows, row, 3);
+    mail->state = hs_rows_text(rows, row, 4);
+    mail->detail = hs_rows_text(rows, row, 5);
+    mail->tries = (int)hs_rows_number(rows, row, 6);
+    mail->created_us = hs_rows_number(rows, row, 7);
+    mail->state_us = hs_rows_number(rows, row, 8);
+    return mail;
+}
+
+hs_error *hs_outbox_list(hs_store *store, apr_array_header_t **list, const char *state, int max,
+                         apr_pool_t *pool)
+{
+    apr_int64_t limit = max;
+    hs_rows *rows;
+    hs_error *error =
+        state ? hs_store_select(store, &rows, HS_SQL_MAIL_LIST_STATE,
+                                (const void *[]){state, &limit}, pool)
+              : hs_store_select(store, &rows, HS_SQL_MAIL_LIST, (const void *[]){&limit}, pool);
+
+    if (error) {
+        return error;
+    }
+    *list = apr_array_make(pool, rows->count, sizeof(hs_mail_row *));
+    for (int row = 0; row < rows->count; row++) {
+        APR_ARRAY_PUSH(*list, hs_mail_row *) = read_row(rows, row, pool);
+    }
+    return NULL;
+}
+
+hs_error *hs_outbox_retry(hs_store *store, apr_int64_t id, apr_pool_t *pool)
+{
+    apr_int64_t now = apr_time_now();
+    int changed;
+    hs_error *error = change_rows(store, &changed, HS_SQL_MAIL_RETRY,
+                                  (const void *[]){&now, &now, &now, &id}, pool);
+
+    if (!error && changed == 0) {
+        error = hs_error_make(
+            pool, HS_NOT_FOUND,
+            "no failed or suppressed mail with id %" APR_INT64_T_FMT " can be sent again", id);
+    }
+    return error;
+}

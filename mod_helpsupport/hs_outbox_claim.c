@@ -1,0 +1,370 @@
+/* hs_outbox_claim.c - layer 7: leases mails to a sender, and counts them against the limits. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_buffer.h"
+#include "hs_json.h"
+#include "hs_outbox.h"
+#include "hs_sql.h"
+#include "hs_store_int.h"
+
+#include <apr_random.h>
+#include <apr_strings.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A mail that was claimed so often without a result is given up. */
+#define POISON_CLAIMS 5
+#define POISON_DETAIL "given up: each time it was to be sent, the mail process died"
+
+/* How exactly a site's limits are counted: see hs_site_budget. */
+#define BUDGET_SHARE 8
+#define BUDGET_US apr_time_from_sec(10)
+
+/* A claim while its transaction runs. */
+typedef struct taking {
+    const hs_claim *claim;
+    const char *lease;
+    apr_time_t now;
+    int runs;
+    int parked;
+    apr_array_header_t *mails; /* of hs_mail *, like the two below */
+    const char **recipient_keys;
+    const char **domains;
+    int *has_passed;       /* counted before */
+    apr_int64_t site_left; /* what the site's limits leave, as far as they were counted */
+} taking;
+
+static const char *new_lease(apr_pool_t *pool)
+{
+    unsigned char octets[16];
+    char *text = apr_palloc(pool, 2 * sizeof(octets) + 1);
+
+    if (apr_generate_random_bytes(octets, sizeof(octets)) != APR_SUCCESS) {
+        return NULL;
+    }
+    for (apr_size_t i = 0; i < sizeof(octets); i++) {
+        apr_snprintf(text + 2 * i, 3, "%02x", octets[i]);
+    }
+    return text;
+}
+
+/* The local part is the row's; the right side is the site, as far as it can stand there. */
+static const char *full_message_id(const char *local, const char *site, apr_pool_t *pool)
+{
+    char *id = apr_pstrcat(pool, local, "@", site, NULL);
+
+    for (char *c = id + strlen(local) + 1; *c; c++) {
+        int is_plain = (*c >= '0' && *c <= '9') || ((*c | 0x20) >= 'a' && (*c | 0x20) <= 'z') ||
+                       *c == '.' || *c == '-';
+
+        if (!is_plain) {
+            *c = '-'; /* "[::1]" */
+        }
+    }
+    return id;
+}
+
+static hs_ticket *read_ticket(const hs_rows *rows, int row, apr_pool_t *pool)
+{
+    hs_ticket *ticket = apr_pcalloc(pool, sizeof(*ticket));
+
+    ticket->email = hs_rows_text(rows, row, 2);
+    ticket->number = hs_rows_number(rows, row, 10);
+    ticket->id = hs_rows_text(rows, row, 11);
+    ticket->name = hs_rows_text(rows, row, 12);
+    ticket->message = hs_rows_text(rows, row, 13);
+    ticket->created_us = hs_rows_number(rows, row, 14);
+    return ticket;
+}
+
+static hs_mail *read_mail(const hs_rows *rows, int row, const taking *take, apr_pool_t *pool)
+{
+    hs_mail *mail = apr_pcalloc(pool, sizeof(*mail));
+
+    mail->id = hs_rows_number(rows, row, 0);
+    mail->lease = take->lease;
+    mail->site = take->claim->site;
+    mail->kind = hs_rows_text(rows, row, 1);
+    mail->recipient = hs_rows_text(rows, row, 2);
+    mail->language = hs_rows_text(rows, row, 3);
+    mail->message_id = full_message_id(hs_rows_text(rows, row, 4), mail->site, pool);
+    mail->message = hs_rows_text(rows, row, 5);
+    mail->tries = (int)hs_rows_number(rows, row, 6);
+    mail->ticket = read_ticket(rows, row, pool);
+    return mail;
+}
+
+static int compare_rows(const void *a, const void *b, void *rows)
+{
+    apr_int64_t first = hs_rows_number(rows, *(const int *)a, 0);
+    apr_int64_t second = hs_rows_number(rows, *(const int *)b, 0);
+
+    return (first > second) - (first < second);
+}
+
+/* RETURNING has no order of its own, and the limits shall favour the older. */
+static void read_mails(taking *take, hs_rows *rows, apr_pool_t *pool)
+{
+    apr_size_t count = (apr_size_t)rows->count;
+    int *order = apr_palloc(pool, (count + 1) * sizeof(*order));
+
+    take->mails = apr_array_make(pool, rows->count + 1, sizeof(hs_mail *));
+    take->recipient_keys = apr_palloc(pool, (count + 1) * sizeof(char *));
+    take->domains = apr_palloc(pool, (count + 1) * sizeof(char *));
+    take->has_passed = apr_palloc(pool, (count + 1) * sizeof(int));
+    for (int i = 0; i < rows->count; i++) {
+        order[i] = i;
+    }
+    qsort_r(order, count, sizeof(*order), compare_rows, rows);
+    for (int i = 0; i < rows->count; i++) {
+        APR_ARRAY_PUSH(take->mails, hs_mail *) = read_mail(rows, order[i], take, pool);
+        take->has_passed[i] = hs_rows_text(rows, order[i], 7) != NULL;
+        take->recipient_keys[i] = hs_rows_text(rows, order[i], 8);
+        take->domains[i] = hs_rows_text(rows, order[i], 9);
+    }
+}
+
+/* ---- limits ---- */
+
+static const char *string_list(const char *const *keys, int count, apr_pool_t *pool)
+{
+    hs_buffer json;
+
+    hs_buffer_init(&json, 64 * (apr_size_t)count + 2, pool);
+    hs_buffer_putc(&json, '[');
+    for (int i = 0; i < count; i++) {
+        if (i > 0) {
+            hs_buffer_putc(&json, ',');
+        }
+        hs_json_put_string(&json, keys[i]);
+    }
+    hs_buffer_putc(&json, ']');
+    return json.data;
+}
+
+/* A kind of limit: what it counts by, and how. */
+typedef struct counter {
+    const apr_array_header_t *rates;
+    int sql;
+    const char *const *keys; /* one for each mail */
+    hs_over over;
+} counter;
+
+/* Mark the mails that are over `rate`: by what passed before, and by those of this claim that come
+ * first and are over none yet. */
+static void mark_over(taking *take, const counter *by, const hs_rate *rate,
+                      const apr_int64_t *passed)
+{
+    for (int i = 0; i < take->mails->nelts; i++) {
+        hs_mail *mail = APR_ARRAY_IDX(take->mails, i, hs_mail *);
+        apr_int64_t count = passed[i];
+
+        if (take->has_passed[i] || mail->over_limit) {
+            continue;
+        }
+        for (int k = 0; k < i; k++) {
+            count += !take->has_passed[k] &&
+                     !APR_ARRAY_IDX(take->mails, k, hs_mail *)->over_limit &&
+                     strcmp(by->keys[k], by->keys[i]) == 0;
+        }
+        if (count >= rate->requests) {
+            mail->over_limit = by->over;
+        }
+    }
+}
+
+static hs_error *apply_rate(hs_store *store, hs_conn *conn, taking *take, const counter *by,
+                            const hs_rate *rate, apr_pool_t *pool)
+{
+    apr_int64_t since = take->now - rate->period_us;
+    int count = take->mails->nelts;
+    apr_int64_t *passed = apr_pcalloc(pool, (apr_size_t)count * sizeof(*passed));
+    int is_shared = by->over == HS_OVER_SITE; /* all keys are the same: count once */
+    const char *keys = string_list(by->keys, is_shared ? 1 : count, pool);
+    hs_rows *rows;
+    hs_error *error = hs_conn_select(conn, &rows, hs_store_sql(store, by->sql),
+                                     (const void *[]){&since, &rate->requests, keys}, pool);
+
+    if (error) {
+        return error;
+    }
+    for (int i = 0; i < count && rows->count > 0; i++) {
+        passed[i] = hs_rows_number(rows, is_shared ? 0 : i, 1);
+    }
+    mark_over(take, by, rate, passed);
+    if (is_shared && rate->requests - passed[0] < take->site_left) {
+        take->site_left = rate->requests - passed[0];
+    }
+    return NULL;
+}
+
+static hs_error *apply_rates(hs_store *store, hs_conn *conn, taking *take, const counter *by,
+                             apr_pool_t *pool)
+{
+    hs_error *error = NULL;
+
+    for (int i = 0; by->rates && i < by->rates->nelts && !error; i++) {
+        const hs_rate *rate = &APR_ARRAY_IDX(by->rates, i, hs_rate);
+
+        if (rate->requests > 0) {
+            error = apply_rate(store, conn, take, by, rate, pool);
+        }
+    }
+    return error;
+}
+
+/* From now on these mails count. One that passed once never needs to pass again. */
+static hs_error *note_passed(hs_store *store, hs_conn *conn, const taking *take, apr_pool_t *pool)
+{
+    apr_int64_t now = take->now;
+    hs_buffer json;
+
+    hs_buffer_init(&json, 24 * (apr_size_t)take->mails->nelts + 2, pool);
+    for (int i = 0; i < take->mails->nelts; i++) {
+        const hs_mail *mail = APR_ARRAY_IDX(take->mails, i, hs_mail *);
+
+        if (!take->has_passed[i] && !mail->over_limit) {
+            hs_buffer_putc(&json, json.length == 0 ? '[' : ',');
+            hs_buffer_put_number(&json, mail->id);
+        }
+    }
+    if (json.length == 0) {
+        return NULL;
+    }
+    hs_buffer_putc(&json, ']');
+    return hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_MAIL_PASS),
+                         (const void *[]){&now, json.data}, pool);
+}
+
+/* Whether the site's limits need not be counted now. */
+static int is_within_budget(const taking *take)
+{
+    const hs_site_budget *budget = take->claim->budget;
+
+    return budget && budget->left >= take->mails->nelts && take->now < budget->until_us &&
+           take->now >= budget->until_us - BUDGET_US;
+}
+
+static hs_error *apply_site_rates(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
+{
+    hs_site_budget *budget = take->claim->budget;
+    const char **sites = apr_palloc(pool, (apr_size_t)take->mails->nelts * sizeof(char *));
+    const counter by = {take->claim->limits->site, HS_SQL_MAIL_COUNT_SITE, sites, HS_OVER_SITE};
+    hs_error *error;
+
+    if (is_within_budget(take)) {
+        budget->left -= take->mails->nelts;
+        return NULL;
+    }
+    for (int i = 0; i < take->mails->nelts; i++) {
+        sites[i] = take->claim->site;
+    }
+    take->site_left = APR_INT64_MAX;
+    error = apply_rates(store, conn, take, &by, pool);
+    if (budget) {
+        budget->left = error ? 0 : (take->site_left - take->mails->nelts) / BUDGET_SHARE;
+        budget->until_us = take->now + BUDGET_US;
+    }
+    return error;
+}
+
+static hs_error *apply_limits(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
+{
+    const hs_mail_limits *limits = take->claim->limits;
+    const counter recipient = {limits->recipient, HS_SQL_MAIL_COUNT_RECIPIENT, take->recipient_keys,
+                               HS_OVER_RECIPIENT};
+    const counter domain = {limits->domain, HS_SQL_MAIL_COUNT_DOMAIN, take->domains,
+                            HS_OVER_DOMAIN};
+    hs_error *error = apply_rates(store, conn, take, &recipient, pool);
+
+    if (!error) {
+        error = apply_rates(store, conn, take, &domain, pool);
+    }
+    if (!error) {
+        error = apply_site_rates(store, conn, take, pool);
+    }
+    return error ? error : note_passed(store, conn, take, pool);
+}
+
+/* ---- the claim ---- */
+
+static hs_error *prepare(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
+{
+    apr_int64_t now = take->now;
+    apr_int64_t poison = POISON_CLAIMS;
+    hs_error *error = NULL;
+
+    if (take->runs++ > 0) {
+        error = hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_MAIL_UNCLAIM),
+                              (const void *[]){take->lease}, pool);
+    }
+    if (!error && take->claim->suspects) {
+        error = hs_conn_query(
+            conn, &take->parked, hs_store_sql(store, HS_SQL_MAIL_PARK),
+            (const void *[]){POISON_DETAIL, &now, take->claim->site, &now, &poison}, pool);
+    }
+    return error;
+}
+
+static hs_error *take_mails(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    taking *take = baton;
+    const hs_claim *claim = take->claim;
+    int sql = claim->suspects ? HS_SQL_MAIL_CLAIM_SUSPECT : HS_SQL_MAIL_CLAIM;
+    apr_int64_t until;
+    apr_int64_t max = claim->max;
+    apr_int64_t now;
+    hs_rows *rows;
+    hs_error *error;
+
+    now = take->now = apr_time_now();
+    until = now + claim->lease_us;
+    error = prepare(store, conn, take, pool);
+    if (!error) {
+        error = hs_conn_select(
+            conn, &rows, hs_store_sql(store, sql),
+            (const void *[]){take->lease, claim->owner, &until, &until, claim->site, &now, &max},
+            pool);
+    }
+    if (error) {
+        return error;
+    }
+    read_mails(take, rows, pool);
+    return take->mails->nelts ? apply_limits(store, conn, take, pool) : NULL;
+}
+
+hs_error *hs_outbox_claim(hs_store *store, apr_array_header_t **mails, int *parked,
+                          const hs_claim *claim, apr_pool_t *pool)
+{
+    taking take = {.claim = claim, .lease = new_lease(pool)};
+    hs_error *error;
+
+    if (!take.lease) {
+        return hs_error_make(pool, HS_UNAVAILABLE, "the system gives no random octets");
+    }
+    error =
+        hs_store_write(store, take_mails, &take, HS_STORE_LOOKS, hs_db_deadline(store->db), pool);
+    *mails = take.mails;
+    *parked = take.parked;
+    return hs_store_outward(error);
+}
+
+hs_error *hs_outbox_due(hs_store *store, apr_array_header_t **due, const apr_array_header_t *sites,
+                        apr_pool_t *pool)
+{
+    apr_int64_t now = apr_time_now();
+    const char *list =
+        string_list((const char *const *)(const void *)sites->elts, sites->nelts, pool);
+    hs_rows *rows;
+    hs_error *error =
+        hs_store_select(store, &rows, HS_SQL_MAIL_DUE, (const void *[]){list, &now}, pool);
+
+    if (error) {
+        return error;
+    }
+    *due = apr_array_make(pool, rows->count + 1, sizeof(const char *));
+    for (int row = 0; row < rows->count; row++) {
+        APR_ARRAY_PUSH(*due, const char *) = hs_rows_text(rows, row, 0);
+    }
+    return NULL;
+}

@@ -1,0 +1,551 @@
+/* test_outbox.c - leases, results, limits and ages of the mails that wait. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_outbox.h"
+
+#include "store_fixture.h"
+
+#include <sqlite3.h>
+
+#define SITE "www.example.com"
+
+static const hs_mail_limits no_limits;
+
+static void bail_out(const char *why)
+{
+    printf("Bail out! %s\n", why);
+    fflush(stdout);
+    _exit(1);
+}
+
+/* Beside the program, as time would: one statement. */
+static void alter(const fixture *f, const char *sql)
+{
+    sqlite3 *db;
+    char *message = NULL;
+
+    if (sqlite3_open(f->file, &db) || sqlite3_exec(db, sql, NULL, NULL, &message)) {
+        bail_out(message ? message : sql);
+    }
+    sqlite3_close(db);
+}
+
+static int take_text(void *out, int count, char **values, char **names)
+{
+    (void)count;
+    (void)names;
+    snprintf(out, 1024, "%s", values[0] ? values[0] : "NULL");
+    return 0;
+}
+
+/* The first value of a query, or "". */
+static const char *ask(const fixture *f, const char *sql)
+{
+    char *text = apr_pcalloc(f->pool, 1024);
+    sqlite3 *db;
+
+    if (sqlite3_open(f->file, &db) || sqlite3_exec(db, sql, take_text, text, NULL)) {
+        snprintf(text, 1024, "%s", sqlite3_errmsg(db));
+    }
+    sqlite3_close(db);
+    return text;
+}
+
+static void submit(const fixture *f, const char *email, const char *site)
+{
+    hs_submit *what = fixture_submission("user", f->pool);
+    int replayed;
+
+    what->ticket->email = email;
+    what->site = site;
+    if (!fixture_worked(hs_store_submit(f->store, what, &replayed, f->pool))) {
+        bail_out("the database can't be used");
+    }
+}
+
+static hs_claim usual_claim(int max)
+{
+    return (hs_claim){.site = SITE,
+                      .owner = "node",
+                      .max = max,
+                      .lease_us = apr_time_from_sec(900),
+                      .limits = &no_limits};
+}
+
+static apr_array_header_t *claim(const fixture *f, const hs_claim *what)
+{
+    apr_array_header_t *mails;
+    int parked;
+
+    if (!fixture_worked(hs_outbox_claim(f->store, &mails, &parked, what, f->pool))) {
+        bail_out("the database can't be used");
+    }
+    return mails;
+}
+
+static apr_array_header_t *claim_some(const fixture *f, int max)
+{
+    hs_claim what = usual_claim(max);
+
+    return claim(f, &what);
+}
+
+static hs_mail *nth(const apr_array_header_t *mails, int i)
+{
+    if (i >= mails->nelts) {
+        bail_out("a claim that must give a mail gives none");
+    }
+    return APR_ARRAY_IDX(mails, i, hs_mail *);
+}
+
+/* Returns how many leases were lost. */
+static int finish(const fixture *f, const hs_mail *mail, const hs_mail_result *result)
+{
+    apr_array_header_t *results = apr_array_make(f->pool, 1, sizeof(hs_mail_result));
+    hs_mail_result *all = apr_array_push(results);
+    int lost = -1;
+
+    *all = *result;
+    all->id = mail->id;
+    all->lease = mail->lease;
+    fixture_worked(hs_outbox_finish(f->store, results, &lost, f->pool));
+    return lost;
+}
+
+static int finish_as(const fixture *f, const hs_mail *mail, const char *state)
+{
+    hs_mail_result result = {.state = state, .detail = "so it is"};
+
+    return finish(f, mail, &result);
+}
+
+static hs_error *keep(const fixture *f, hs_mail *mail, const char *octets)
+{
+    apr_array_header_t *mails = apr_array_make(f->pool, 1, sizeof(hs_mail *));
+
+    mail->message = octets;
+    APR_ARRAY_PUSH(mails, hs_mail *) = mail;
+    return hs_outbox_keep(f->store, mails, f->pool);
+}
+
+static int due_count(const fixture *f)
+{
+    static const char *const names[] = {"other", SITE, "third"};
+    apr_array_header_t *sites = apr_array_make(f->pool, 3, sizeof(const char *));
+    apr_array_header_t *due;
+
+    for (int i = 0; i < 3; i++) {
+        APR_ARRAY_PUSH(sites, const char *) = names[i];
+    }
+    if (!fixture_worked(hs_outbox_due(f->store, &due, sites, f->pool))) {
+        bail_out("the database can't be used");
+    }
+    return due->nelts;
+}
+
+static void test_claim(fixture *f)
+{
+    apr_array_header_t *mails;
+    hs_mail *mail;
+
+    tap_is_int(due_count(f), 0, "nothing is due at first");
+    submit(f, "Jane+help@example.com", SITE);
+    submit(f, "b@example.com", "other");
+    tap_is_int(due_count(f), 2, "two sites have mail");
+    mails = claim_some(f, 10);
+    tap_is_int(mails->nelts, 1, "one site's mails are claimed, no other's");
+    mail = nth(mails, 0);
+    tap_is_str(mail->recipient, "Jane+help@example.com", "recipient as written");
+    tap_is_str(mail->kind, "confirmation", "kind");
+    tap_is_str(mail->site, SITE, "site");
+    tap_is_str(mail->language, "en", "language");
+    tap_is_str(mail->message, NULL, "not composed yet");
+    tap_is_int(mail->tries, 0, "no tries");
+    tap_is_int(mail->over_limit, HS_OVER_NONE, "no limit");
+    tap_ok(strncmp(mail->message_id, "hs.1.", 5) == 0 && strstr(mail->message_id, "@" SITE) &&
+               strlen(mail->message_id) == 5 + 16 + 1 + strlen(SITE),
+           "Message-ID: %s", mail->message_id);
+    tap_is_int(mail->ticket->number, 1, "the ticket's number");
+    tap_is_str(mail->ticket->name, "Jane Doe", "its name");
+    tap_is_str(mail->ticket->email, "Jane+help@example.com", "its address");
+    tap_is_str(mail->ticket->message,
+               "I'm having \"trouble\" connecting\nmy database \\ caf\xc3\xa9.", "its message");
+    tap_is_int((apr_int64_t)strlen(mail->ticket->id), 36, "its id");
+    tap_ok(mail->ticket->created_us > 0, "its time");
+    tap_is_int(claim_some(f, 10)->nelts, 0, "nobody else gets it");
+    tap_is_int(due_count(f), 1, "it is not due");
+    tap_is_str(ask(f, "SELECT group_concat(detail || state) FROM mail WHERE id = 1"), "sending",
+               "it is being sent");
+}
+
+static void test_order(fixture *f)
+{
+    apr_array_header_t *mails;
+
+    for (int i = 0; i < 5; i++) {
+        submit(f, apr_psprintf(f->pool, "user%d@example.com", i), SITE);
+    }
+    alter(f, "UPDATE mail SET next_us = next_us - 1000000000 WHERE id = 4");
+    mails = claim_some(f, 2);
+    tap_is_int(mails->nelts, 2, "no more than asked for");
+    tap_ok(nth(mails, 0)->id == 1 && nth(mails, 1)->id == 4, "what waited longest, by id");
+    tap_is_str(nth(mails, 0)->lease, nth(mails, 1)->lease, "one lease for a claim");
+    tap_is_int(claim_some(f, 10)->nelts, 3, "the rest");
+}
+
+static void test_keep(fixture *f)
+{
+    hs_mail_result again = {.state = "queued", .detail = "later", .counts_as_try = 1};
+    hs_error *error;
+    hs_mail *mail;
+    hs_mail *next;
+
+    submit(f, "a@example.com", SITE);
+    mail = nth(claim_some(f, 1), 0);
+    tap_ok(fixture_worked(keep(f, mail, "Subject: x\r\n\r\n\"\\.\r\n")), "octets are kept");
+    error = keep(f, mail, "other");
+    tap_ok(error && error->code == HS_STALE, "once");
+    tap_is_int(finish(f, mail, &again), 0, "queued again");
+    next = nth(claim_some(f, 1), 0);
+    tap_is_str(next->message, "Subject: x\r\n\r\n\"\\.\r\n", "the next claim gets the same octets");
+    tap_is_int(next->tries, 1, "and the number of tries");
+    error = keep(f, mail, "other");
+    tap_ok(error && error->code == HS_STALE, "who lost the lease can't keep");
+    tap_is_int(finish_as(f, mail, "failed"), 1, "or finish");
+    tap_is_int(finish_as(f, next, "sent"), 0, "its owner can");
+    tap_is_str(ask(f, "SELECT state || detail || (message IS NULL) || (lease_token IS NULL) "
+                      "FROM mail"),
+               "sentso it is11", "sent, and its octets are gone");
+    tap_is_int(finish_as(f, next, "failed"), 1, "but once");
+}
+
+static void test_delay(fixture *f)
+{
+    hs_mail_result later = {.state = "queued", .detail = "", .delay_us = apr_time_from_sec(60)};
+    const char *since;
+    hs_mail *mail;
+
+    submit(f, "a@example.com", SITE);
+    since = ask(f, "SELECT state_us FROM mail");
+    mail = nth(claim_some(f, 1), 0);
+    (void)finish(f, mail, &later);
+    tap_is_int(claim_some(f, 1)->nelts, 0, "a delayed mail is not due");
+    tap_is_str(ask(f, "SELECT (abs(next_us / 1000000 - 60 - unixepoch()) < 5) || tries || state "
+                      "FROM mail"),
+               "10queued", "until its time, and that was no try");
+    tap_is_str(ask(f, "SELECT state_us FROM mail"), since, "it is queued since it came");
+    alter(f, "UPDATE mail SET next_us = 0");
+    tap_is_int(claim_some(f, 1)->nelts, 1, "then it is due");
+}
+
+static void test_leases(fixture *f)
+{
+    hs_claim what = usual_claim(10);
+    hs_mail *first;
+    hs_mail *second;
+    int count;
+
+    submit(f, "a@example.com", SITE);
+    what.lease_us = 1;
+    first = nth(claim(f, &what), 0);
+    apr_sleep(1000);
+    what.owner = "other node";
+    what.lease_us = apr_time_from_sec(900);
+    second = nth(claim(f, &what), 0);
+    tap_is_int(second->id, first->id, "a lease that ran out is given to the next");
+    tap_is_int(finish_as(f, first, "sent"), 1, "the first has lost it");
+    tap_ok(fixture_worked(hs_outbox_release(f->store, "node", &count, f->pool)) && count == 0,
+           "another owner's lease is not released");
+    tap_ok(fixture_worked(hs_outbox_release(f->store, "other node", &count, f->pool)) && count == 1,
+           "its own is");
+    tap_is_int(finish_as(f, second, "sent"), 1, "and is lost");
+    tap_is_str(ask(f, "SELECT state || claims FROM mail"), "queued2", "but the claims count");
+}
+
+static void die(const fixture *f)
+{
+    int count;
+
+    fixture_worked(hs_outbox_release(f->store, "node", &count, f->pool));
+}
+
+static void test_poison(fixture *f)
+{
+    hs_claim suspects = usual_claim(1);
+    apr_array_header_t *mails;
+    int parked = -1;
+
+    suspects.suspects = 1;
+    submit(f, "a@example.com", SITE);
+    submit(f, "b@example.com", SITE);
+    tap_is_int(claim(f, &suspects)->nelts, 0, "nobody is suspect at first");
+    for (int i = 0; i < 2; i++) {
+        tap_is_int(claim_some(f, 10)->nelts, 2, "claimed with others");
+        die(f);
+    }
+    tap_is_int(claim_some(f, 10)->nelts, 0, "after two deaths no longer");
+    mails = claim(f, &suspects);
+    tap_is_int(mails->nelts, 1, "but alone");
+    tap_is_int(finish_as(f, nth(mails, 0), "sent"), 0, "the innocent one gets through");
+    for (int i = 2; i < 5; i++) {
+        tap_is_int(claim(f, &suspects)->nelts, 1, "the other one is tried again");
+        die(f);
+    }
+    fixture_worked(hs_outbox_claim(f->store, &mails, &parked, &suspects, f->pool));
+    tap_ok(parked == 1 && mails->nelts == 0, "five times");
+    tap_is_str(ask(f, "SELECT state || claims FROM mail WHERE id = 2"), "failed0",
+               "then it failed");
+}
+
+static apr_array_header_t *rates(const fixture *f, int requests, int seconds)
+{
+    apr_array_header_t *all = apr_array_make(f->pool, 2, sizeof(hs_rate));
+
+    APR_ARRAY_PUSH(all, hs_rate) = (hs_rate){1000, apr_time_from_sec(10), 1000};
+    APR_ARRAY_PUSH(all, hs_rate) = (hs_rate){requests, apr_time_from_sec(seconds), requests};
+    return all;
+}
+
+/* What limits make of the next mails: "-" none, "r", "d", "s". */
+static const char *claim_limited(const fixture *f, const hs_mail_limits *limits)
+{
+    hs_claim what = usual_claim(20);
+    char *text = apr_pcalloc(f->pool, 32);
+    apr_array_header_t *mails;
+
+    what.limits = limits;
+    mails = claim(f, &what);
+    for (int i = 0; i < mails->nelts; i++) {
+        text[i] = "-rds"[nth(mails, i)->over_limit];
+    }
+    return text;
+}
+
+static void test_recipient_limit(fixture *f)
+{
+    hs_mail_limits limits = {.recipient = rates(f, 2, 3600)};
+
+    submit(f, "jane@example.com", SITE);
+    submit(f, "JANE+1@Example.com", SITE);
+    submit(f, "jane+2@example.com", SITE);
+    submit(f, "john@example.com", SITE);
+    tap_is_str(claim_limited(f, &limits), "--r-", "recipient, without tag or case, in a claim");
+    die(f);
+    tap_is_str(claim_limited(f, &limits), "--r-", "what passed doesn't count twice");
+    submit(f, "jane@example.com", SITE);
+    submit(f, "john@example.com", SITE);
+    tap_is_str(claim_limited(f, &limits), "r-", "and from claim to claim");
+    alter(f, "UPDATE mail SET passed_us = passed_us - 3600000000");
+    submit(f, "jane@example.com", SITE);
+    tap_is_str(claim_limited(f, &limits), "-", "until the period is over");
+}
+
+static void test_other_limits(fixture *f)
+{
+    hs_mail_limits limits = {.domain = rates(f, 2, 3600), .site = rates(f, 4, 3600)};
+
+    for (int i = 0; i < 3; i++) {
+        submit(f, apr_psprintf(f->pool, "u%d@example.com", i), SITE);
+    }
+    for (int i = 0; i < 3; i++) {
+        submit(f, apr_psprintf(f->pool, "u%d@d%d.example.com", i, i), SITE);
+    }
+    tap_is_str(claim_limited(f, &limits), "--d--s", "domain and site");
+    limits.domain = apr_array_make(f->pool, 1, sizeof(hs_rate));
+    limits.site = NULL;
+    die(f);
+    tap_is_str(claim_limited(f, &limits), "------", "off");
+}
+
+static void test_budget(fixture *f)
+{
+    hs_mail_limits limits = {.site = rates(f, 24, 3600)};
+    hs_site_budget budget = {0};
+    hs_claim what = usual_claim(4);
+    apr_array_header_t *mails;
+    int passed = 0;
+
+    what.limits = &limits;
+    what.budget = &budget;
+    for (int i = 0; i < 40; i++) {
+        submit(f, apr_psprintf(f->pool, "u%d@example.com", i), SITE);
+    }
+    (void)claim(f, &what);
+    tap_is_int(budget.left, 2, "an eighth of what is left need not be counted");
+    what.max = 2;
+    alter(f, "UPDATE mail SET passed_us = NULL");
+    (void)claim(f, &what);
+    tap_is_int(budget.left, 0, "it is used up");
+    (void)claim(f, &what);
+    tap_is_int(budget.left, (24 - 2 - 2) / 8, "then all are counted again");
+    what.max = 1;
+    do {
+        mails = claim(f, &what);
+        passed += !nth(mails, 0)->over_limit;
+    } while (!nth(mails, 0)->over_limit);
+    tap_is_int(passed, 20, "and the limit holds");
+}
+
+static void test_expire(fixture *f)
+{
+    hs_mail *mail;
+    int count;
+
+    submit(f, "a@example.com", SITE);
+    submit(f, "b@example.com", SITE);
+    submit(f, "c@example.com", "other");
+    mail = nth(claim_some(f, 1), 0);
+    alter(f, "UPDATE mail SET state_us = state_us - 7200000000");
+    tap_ok(fixture_worked(
+               hs_outbox_expire(f->store, SITE, apr_time_from_sec(10800), &count, f->pool)) &&
+               count == 0,
+           "nothing is too old");
+    alter(f, "UPDATE mail SET detail = 'the relay asks to try later: 451 no'");
+    tap_ok(fixture_worked(
+               hs_outbox_expire(f->store, SITE, apr_time_from_sec(3600), &count, f->pool)) &&
+               count == 1,
+           "what is too old fails");
+    tap_is_str(ask(f, "SELECT state || ': ' || detail FROM mail WHERE id = 2"),
+               "failed: given up after 1 hours; last: the relay asks to try later: 451 no",
+               "and says why");
+    tap_is_str(ask(f, "SELECT state FROM mail WHERE id = 1"), "sending", "not what is being sent");
+    tap_is_str(ask(f, "SELECT state FROM mail WHERE id = 3"), "queued", "nor another site's");
+    tap_is_int(finish_as(f, mail, "sent"), 0, "which goes on");
+}
+
+static void test_purge(fixture *f)
+{
+    static const char *const states[] = {"sent", "suppressed", "failed", "queued"};
+    apr_array_header_t *mails;
+    int count;
+
+    for (int i = 0; i < 4; i++) {
+        submit(f, "jane@example.com", SITE);
+    }
+    mails = claim_some(f, 4);
+    for (int i = 0; i < 4; i++) {
+        finish_as(f, nth(mails, i), states[i]);
+    }
+    alter(f, "UPDATE mail SET state_us = state_us - 6 * 86400000000, passed_us = 1");
+    tap_ok(fixture_worked(hs_outbox_purge(f->store, 0, &count, f->pool)) && count == 0,
+           "six days are kept");
+    alter(f, "UPDATE mail SET state_us = state_us - 2 * 86400000000");
+    tap_ok(
+        fixture_worked(hs_outbox_purge(f->store, apr_time_from_sec(10 * 86400), &count, f->pool)) &&
+            count == 0,
+        "and what limits count");
+    tap_ok(fixture_worked(hs_outbox_purge(f->store, 0, &count, f->pool)) && count == 2,
+           "sent and suppressed are purged after a week");
+    tap_is_str(ask(f, "SELECT group_concat(state || recipient || coalesce(passed_us, '-')) "
+                      "FROM mail WHERE recipient = ''"),
+               "sent-,suppressed-", "of what is personal");
+    alter(f, "UPDATE mail SET state_us = state_us - 30 * 86400000000");
+    tap_ok(fixture_worked(hs_outbox_purge(f->store, 0, &count, f->pool)) && count == 1,
+           "failed after a month");
+    tap_is_str(ask(f, "SELECT recipient FROM mail WHERE id = 4"), "jane@example.com",
+               "what waits never");
+    tap_ok(fixture_worked(hs_outbox_purge(f->store, 0, &count, f->pool)) && count == 0, "once");
+}
+
+static void test_admin(fixture *f)
+{
+    apr_array_header_t *rows;
+    apr_array_header_t *mails;
+    hs_mail_row *row;
+    hs_error *error;
+
+    for (int i = 0; i < 4; i++) {
+        submit(f, apr_psprintf(f->pool, "u%d@example.com", i), SITE);
+    }
+    mails = claim_some(f, 3);
+    (void)finish_as(f, nth(mails, 0), "sent");
+    (void)finish_as(f, nth(mails, 1), "failed");
+    tap_ok(fixture_worked(hs_outbox_list(f->store, &rows, NULL, 10, f->pool)) && rows->nelts == 3,
+           "all but the sent one");
+    row = APR_ARRAY_IDX(rows, 2, hs_mail_row *);
+    tap_ok(row->id == 2 && row->ticket_number == 2 && row->tries == 0 && row->created_us > 0 &&
+               row->state_us >= row->created_us,
+           "newest first");
+    tap_is_str(row->state, "failed", "state");
+    tap_is_str(row->detail, "so it is", "detail");
+    tap_is_str(row->recipient, "u1@example.com", "recipient");
+    tap_is_str(row->site, SITE, "site");
+    tap_is_str(APR_ARRAY_IDX(rows, 1, hs_mail_row *)->state, "queued", "sending is queued");
+    tap_ok(fixture_worked(hs_outbox_list(f->store, &rows, "queued", 10, f->pool)) &&
+               rows->nelts == 2,
+           "by state");
+    tap_ok(fixture_worked(hs_outbox_list(f->store, &rows, "sent", 10, f->pool)) && rows->nelts == 1,
+           "sent if asked for");
+    tap_ok(fixture_worked(hs_outbox_list(f->store, &rows, NULL, 2, f->pool)) && rows->nelts == 2,
+           "no more than asked for");
+    alter(f, "UPDATE mail SET tries = 3, state_us = 1, created_us = 1 WHERE id = 2");
+    tap_ok(fixture_worked(hs_outbox_retry(f->store, 2, f->pool)), "a failed mail is tried again");
+    tap_is_str(ask(f, "SELECT state || tries || (state_us > 1) || (passed_us > 1) FROM mail "
+                      "WHERE id = 2"),
+               "queued011", "as if it were new, and not kept by limits");
+    error = hs_outbox_retry(f->store, 1, f->pool);
+    tap_ok(error && error->code == HS_NOT_FOUND, "a sent one is not");
+    error = hs_outbox_retry(f->store, 4711, f->pool);
+    tap_ok(error && error->code == HS_NOT_FOUND, "nor one that isn't there");
+    (void)finish_as(f, nth(claim_some(f, 10), 0), "suppressed");
+    tap_ok(fixture_worked(hs_outbox_retry(f->store, 2, f->pool)), "a suppressed one is");
+}
+
+static void test_sites_with_odd_names(fixture *f)
+{
+    hs_claim what = usual_claim(1);
+
+    submit(f, "a@example.com", "[::1]");
+    what.site = "[::1]";
+    tap_ok(strstr(nth(claim(f, &what), 0)->message_id, "@---1-") != NULL,
+           "a Message-ID has no brackets");
+}
+
+static void test_no_database(apr_pool_t *pool)
+{
+    hs_db_opts opts = {.driver = "sqlite3",
+                       .params = "/nonexistent/tickets.db",
+                       .max = 1,
+                       .timeout_us = 10000,
+                       .prepare = 1};
+    hs_claim what = usual_claim(1);
+    apr_array_header_t *mails;
+    hs_store *store;
+    hs_error *error;
+    int count;
+
+    fixture_worked(hs_store_create(&store, &opts, NULL, NULL, pool));
+    error = hs_outbox_claim(store, &mails, &count, &what, pool);
+    tap_ok(error && error->code == HS_UNAVAILABLE, "no claim without a database");
+    error = hs_outbox_release(store, "node", &count, pool);
+    tap_ok(error && error->code == HS_UNAVAILABLE, "nor a release");
+}
+
+int main(void)
+{
+    static void (*const tests[])(fixture *) = {test_claim,
+                                               test_order,
+                                               test_keep,
+                                               test_delay,
+                                               test_leases,
+                                               test_poison,
+                                               test_recipient_limit,
+                                               test_other_limits,
+                                               test_budget,
+                                               test_expire,
+                                               test_purge,
+                                               test_admin,
+                                               test_sites_with_odd_names};
+    apr_pool_t *pool;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    for (apr_size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+        fixture f;
+
+        fixture_open(&f, pool);
+        tests[i](&f);
+        fixture_close(&f);
+    }
+    test_no_database(pool);
+    return tap_done();
+}
