@@ -1,0 +1,249 @@
+/* hs_sender.c - layer 13: the mail process: forked, watched and ended by httpd's parent. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_sender.h"
+
+#include "hs_log.h"
+#include "hs_sender_site.h"
+
+#include <ap_listen.h>
+#include <ap_mpm.h>
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <mpm_common.h>
+#include <unixd.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GRACEFUL_DRAIN_US apr_time_from_sec(10)
+#define STOP_DRAIN_US apr_time_from_sec(1) /* httpd's own stop sends SIGKILL after some 9 s */
+#define RESPAWN_PAUSE_US apr_time_from_sec(1)
+#define LOOK_AROUND_US apr_time_from_sec(1)
+#define DRAIN_LOOK_US apr_time_from_msec(10)
+
+/* One generation of the sender, in pconf: the parent's side. */
+typedef struct sender {
+    server_rec *main_server;
+    hs_node *node;
+    apr_pool_t *pconf;
+    apr_file_t *wake_read;
+    apr_proc_t process;
+    apr_time_t started_us;
+} sender;
+
+/* ---- the process itself ---- */
+
+/* What signals ask for; the only thing that a handler may touch. */
+static volatile sig_atomic_t stop_wanted;
+static volatile sig_atomic_t drain_wanted;
+
+static void on_signal(int signal_number)
+{
+    if (signal_number == SIGUSR1) {
+        drain_wanted = 1;
+    } else {
+        stop_wanted = 1;
+    }
+}
+
+/* httpd sends SIGTERM or SIGHUP to its whole process group when it stops or restarts at once;
+ * SIGUSR1 is what the parent's side below sends for a graceful end. All are blocked, in the threads
+ * made later too, except while wait_for_wake waits: so none is missed between a look at the flags
+ * and the wait. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = SIG_DFL;
+    sigaction(SIGCHLD, &action, NULL);
+}
+
+static void empty_pipe(int fd)
+{
+    char bytes[512];
+
+    while (read(fd, bytes, sizeof(bytes)) > 0) {
+    }
+}
+
+/* Wait for a byte in the pipe, a signal or so long, whichever comes first. Returns whether there
+ * was a byte. */
+static int wait_for_wake(int fd, apr_interval_time_t longest_us)
+{
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    struct timespec longest = {.tv_sec = (time_t)apr_time_sec(longest_us),
+                               .tv_nsec = (long)apr_time_usec(longest_us) * 1000};
+    sigset_t none;
+
+    sigemptyset(&none);
+    if (ppoll(&item, 1, &longest, &none) <= 0 || !(item.revents & POLLIN)) {
+        return 0;
+    }
+    empty_pipe(fd);
+    return 1;
+}
+
+/* An orphan would keep the lock, and its mails, from the sender of the next httpd. */
+static int parent_is_gone(pid_t parent)
+{
+    return getppid() != parent;
+}
+
+static void work(apr_array_header_t *sites, int wake_fd, pid_t parent)
+{
+    while (!stop_wanted && !drain_wanted && !parent_is_gone(parent)) {
+        hs_sender_sites_start(sites);
+        if (wait_for_wake(wake_fd, LOOK_AROUND_US)) {
+            hs_sender_sites_wake(sites);
+        }
+    }
+    hs_sender_sites_stop(sites, drain_wanted && !stop_wanted ? GRACEFUL_DRAIN_US : STOP_DRAIN_US);
+    while (hs_sender_sites_are_running(sites)) {
+        wait_for_wake(wake_fd, DRAIN_LOOK_US);
+        if (stop_wanted) {
+            hs_sender_sites_stop(sites, STOP_DRAIN_US);
+            stop_wanted = 0;
+        }
+    }
+}
+
+static void run(sender *s, pid_t parent, int pauses)
+{
+    apr_pool_t *pool;
+    apr_array_header_t *sites;
+    int wake_fd;
+
+    catch_signals();
+    ap_close_listeners();
+    apr_os_file_get(&wake_fd, s->wake_read);
+    apr_pool_create(&pool, NULL);
+    apr_pool_tag(pool, "helpsupport_sender");
+    sites = hs_sender_sites_open(s->main_server, pool); /* logins and locks are root's to open */
+    if (!sites || ap_run_drop_privileges(pool, s->main_server) != OK) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s->main_server,
+                     "HS0040: the mail sender can't start; mails wait until it can");
+        apr_sleep(RESPAWN_PAUSE_US);
+        _exit(APEXIT_INIT);
+    }
+    if (pauses && !parent_is_gone(parent)) {
+        apr_sleep(RESPAWN_PAUSE_US); /* a sender that dies at once must not keep a core busy */
+    }
+    if (hs_sender_sites_attach(sites, s->main_server, pool) == APR_SUCCESS) {
+        work(sites, wake_fd, parent);
+    }
+    /* not exit(): the handlers that this DSO and OpenSSL registered belong to the parent */
+    _exit(0);
+}
+
+/* ---- the parent's side ---- */
+
+static void watch(int reason, void *data, apr_wait_t status);
+
+static int spawn(sender *s, int pauses)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+
+    if (pid < 0) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s->main_server,
+                     "HS0041: no process for the mail sender; mails wait until the next restart");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (pid == 0) {
+        run(s, parent, pauses);
+    }
+    s->process.pid = pid;
+    s->started_us = apr_time_now();
+    apr_proc_other_child_register(&s->process, watch, s, NULL, s->pconf);
+    return OK;
+}
+
+static int is_stopping(void)
+{
+    int state = AP_MPMQ_STOPPING;
+
+    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
+}
+
+/* httpd tells what became of the process. */
+static void watch(int reason, void *data, apr_wait_t status)
+{
+    sender *s = data;
+
+    switch (reason) {
+    case APR_OC_REASON_DEATH:
+    case APR_OC_REASON_LOST:
+        apr_proc_other_child_unregister(s);
+        s->process.pid = 0;
+        if (!is_stopping()) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s->main_server,
+                         "HS0042: the mail sender died (wait status %d); starting it again",
+                         status);
+            spawn(s, apr_time_now() - s->started_us < RESPAWN_PAUSE_US);
+        }
+        break;
+    case APR_OC_REASON_RESTART: /* httpd stops, or restarts at once */
+        apr_proc_other_child_unregister(s);
+        kill(s->process.pid, ap_unixd_mpm_get_retained_data()->is_ungraceful ? SIGTERM : SIGUSR1);
+        break;
+    default:
+        break;
+    }
+}
+
+/* The configuration ends, and with it the watch, which was registered later and so is over already;
+ * to end what isn't registered is a crash in APR. An idle sender is gone in milliseconds and reaped
+ * here; one that is sending goes on alone while the next waits for its lock: httpd is never kept
+ * waiting. */
+static apr_status_t end(void *data)
+{
+    sender *s = data;
+
+    if (!s->process.pid) {
+        return APR_SUCCESS;
+    }
+    kill(s->process.pid, SIGUSR1);
+    for (int i = 0; i < 20 && waitpid(s->process.pid, NULL, WNOHANG) == 0; i++) {
+        apr_sleep(apr_time_from_msec(10));
+    }
+    return APR_SUCCESS;
+}
+
+int hs_sender_start(hs_node *node, server_rec *main_server, apr_pool_t *pconf)
+{
+    sender *s = apr_pcalloc(pconf, sizeof(*s));
+
+    if (!hs_sender_site_count(main_server)) {
+        return OK;
+    }
+    s->main_server = main_server;
+    s->node = node;
+    s->pconf = pconf;
+    if (apr_file_pipe_create_ex(&s->wake_read, &node->wake, APR_FULL_NONBLOCK, pconf) !=
+        APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, main_server,
+                     "HS0043: no pipe for the mail sender");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    apr_pool_cleanup_register(pconf, s, end, apr_pool_cleanup_null);
+    return spawn(s, 0);
+}
+
+void hs_sender_wake(void *node)
+{
+    apr_size_t length = 1;
+
+    apr_file_write(((const hs_node *)node)->wake, "", &length);
+}

@@ -1,0 +1,283 @@
+/* hs_sender_site.c - layer 12: what the mail process works on: a courier for each database. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_sender_site.h"
+
+#include "hs_log.h"
+
+#include <apr_hash.h>
+#include <apr_network_io.h>
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <apr_thread_proc.h>
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/file.h>
+
+#define LOGIN_MAX 512
+#define POLL_US apr_time_from_sec(1)
+
+/* A database and its mails. */
+typedef struct desk {
+    const hs_server_config
+        *server; /* the first of those that share the database: its HelpSupportDB */
+    server_rec *main_server;
+    apr_array_header_t *sites; /* of hs_courier_site */
+    const char *owner;
+    int lock_fd;
+    hs_courier *courier;
+    apr_pool_t *pool;
+    int has_started;
+    atomic_int is_running;
+} desk;
+
+int hs_sender_site_count(const server_rec *main_server)
+{
+    int count = 0;
+
+    for (const server_rec *s = main_server; s; s = s->next) {
+        count += hs_config_sends_mail(hs_config_server(s));
+    }
+    return count;
+}
+
+/* ---- opening, as the user who starts httpd ---- */
+
+static int same_database(const hs_server_config *a, const hs_server_config *b)
+{
+    return !strcmp(a->db.driver, b->db.driver) && !strcmp(a->db.params, b->db.params);
+}
+
+/* A name for the database that is the same at each restart and differs between databases. The file
+ * lies in the runtime folder, which two httpds of one machine do not share; so its path and the
+ * host name this node. */
+static const char *lock_path(const hs_server_config *server, apr_pool_t *pool)
+{
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    const char *key = apr_pstrcat(pool, server->db.driver, " ", server->db.params, NULL);
+
+    return ap_runtime_dir_relative(
+        pool, apr_psprintf(pool, "helpsupport-%08x.lock", apr_hashfunc_default(key, &length)));
+}
+
+static desk *make_desk(const hs_server_config *server, server_rec *main_server, apr_pool_t *pool)
+{
+    desk *d = apr_pcalloc(pool, sizeof(*d));
+    const char *path = lock_path(server, pool);
+    char host[APRMAXHOSTLEN + 1] = "localhost";
+
+    apr_gethostname(host, sizeof(host), pool);
+    d->server = server;
+    d->main_server = main_server;
+    d->sites = apr_array_make(pool, 2, sizeof(hs_courier_site));
+    d->owner = apr_pstrcat(pool, host, ":", path, NULL);
+    d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    apr_pool_create(&d->pool, pool);
+    if (d->lock_fd < 0) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, main_server,
+                     "HS0050: %s can't be opened: check DefaultRuntimeDir", path);
+        return NULL;
+    }
+    return d;
+}
+
+static desk *desk_for(apr_array_header_t *desks, const hs_server_config *server,
+                      server_rec *main_server, apr_pool_t *pool)
+{
+    desk *d;
+
+    for (int i = 0; i < desks->nelts; i++) {
+        d = APR_ARRAY_IDX(desks, i, desk *);
+        if (same_database(d->server, server)) {
+            return d;
+        }
+    }
+    d = make_desk(server, main_server, pool);
+    if (d) {
+        APR_ARRAY_PUSH(desks, desk *) = d;
+    }
+    return d;
+}
+
+/* Read "user:password" from the first line of the login file. */
+static int read_login(hs_smtp_opts *relay, const char *file, server_rec *s, apr_pool_t *pool)
+{
+    char line[LOGIN_MAX];
+    apr_file_t *f;
+    char *colon;
+    apr_status_t rv = apr_file_open(&f, file, APR_READ, APR_OS_DEFAULT, pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_gets(line, sizeof(line), f);
+        apr_file_close(f);
+    }
+    line[strcspn(rv == APR_SUCCESS ? line : "", "\r\n")] = '\0';
+    colon = strchr(line, ':');
+    if (rv != APR_SUCCESS || !colon) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     "HS0051: HelpSupportMailLogin %s must hold one line user:password", file);
+        return 0;
+    }
+    relay->user = apr_pstrmemdup(pool, line, (apr_size_t)(colon - line));
+    relay->password = apr_pstrdup(pool, colon + 1);
+    return 1;
+}
+
+static int add_site(desk *d, server_rec *s, apr_pool_t *pool)
+{
+    const hs_mail_config *mail = &hs_config_server(s)->mail;
+    hs_courier_site *site;
+
+    for (int i = 0; i < d->sites->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(d->sites, i, hs_courier_site).name, s->server_hostname)) {
+            return 1; /* the same name on another port */
+        }
+    }
+    site = apr_array_push(d->sites);
+    memset(site, 0, sizeof(*site));
+    site->name = s->server_hostname;
+    site->relay.url = mail->server_url;
+    site->relay.ehlo_name = s->server_hostname;
+    site->from = mail->from;
+    site->reply_to = mail->reply_to;
+    site->bounce = mail->bounce;
+    site->templates = mail->templates;
+    site->max_age_us = mail->max_age_us;
+    site->limits = mail->limits;
+    return !mail->login_file || read_login(&site->relay, mail->login_file, s, pool);
+}
+
+apr_array_header_t *hs_sender_sites_open(server_rec *main_server, apr_pool_t *pool)
+{
+    apr_array_header_t *desks = apr_array_make(pool, 1, sizeof(desk *));
+
+    for (server_rec *s = main_server; s; s = s->next) {
+        const hs_server_config *server = hs_config_server(s);
+        desk *d;
+
+        if (!hs_config_sends_mail(server)) {
+            continue;
+        }
+        d = desk_for(desks, server, main_server, pool);
+        if (!d || !add_site(d, s, pool)) {
+            return NULL;
+        }
+    }
+    return desks;
+}
+
+/* ---- with the privileges dropped ---- */
+
+static void log_line(void *baton, hs_courier_level level, const char *text)
+{
+    const server_rec *s = baton;
+
+    switch (level) {
+    case HS_COURIER_ERROR:
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "HS0052: %s", text);
+        break;
+    case HS_COURIER_WARNING:
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "HS0053: %s", text);
+        break;
+    case HS_COURIER_INFO:
+    default:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s, "HS0054: %s", text);
+        break;
+    }
+}
+
+/* HelpSupportMailConnections is the node's, so several databases share it. */
+static int connections_each(const server_rec *main_server, int desks)
+{
+    int connections = hs_config_mail_connections(hs_config_server(main_server)) / desks;
+
+    return connections > 0 ? connections : 1;
+}
+
+static hs_error *open_desk(desk *d, int connections)
+{
+    hs_courier_opts opts = {.owner = d->owner,
+                            .connections = connections,
+                            .poll_us = POLL_US,
+                            .journal_fd = d->lock_fd,
+                            .log = log_line,
+                            .log_baton = d->main_server};
+    hs_store *store;
+    hs_error *error = hs_store_create(&store, &d->server->db, NULL, NULL, d->pool);
+
+    return error ? error : hs_courier_create(&d->courier, &opts, store, d->sites, d->pool);
+}
+
+apr_status_t hs_sender_sites_attach(apr_array_header_t *sites, server_rec *main_server,
+                                    apr_pool_t *pool)
+{
+    hs_node *node = hs_config_server(main_server)->node;
+    hs_error *error = hs_smtp_init(pool);
+    apr_status_t rv = apr_global_mutex_child_init(&node->write_turn, node->write_turn_file, pool);
+
+    for (int i = 0; i < sites->nelts && !error; i++) {
+        error =
+            open_desk(APR_ARRAY_IDX(sites, i, desk *), connections_each(main_server, sites->nelts));
+    }
+    if (error || rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main_server,
+                     "HS0055: the mail sender can't start: %s",
+                     error ? error->text : "the mutex can't be attached, see the Mutex directive");
+        return APR_EGENERAL;
+    }
+    return APR_SUCCESS;
+}
+
+static void *APR_THREAD_FUNC courier_thread(apr_thread_t *thread, void *data)
+{
+    desk *d = data;
+
+    hs_courier_run(d->courier);
+    atomic_store(&d->is_running, 0);
+    apr_thread_exit(thread, APR_SUCCESS);
+    return NULL;
+}
+
+void hs_sender_sites_start(apr_array_header_t *sites)
+{
+    for (int i = 0; i < sites->nelts; i++) {
+        desk *d = APR_ARRAY_IDX(sites, i, desk *);
+        apr_thread_t *thread;
+
+        if (d->has_started || flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+            continue;
+        }
+        atomic_store(&d->is_running, 1);
+        d->has_started = 1;
+        if (apr_thread_create(&thread, NULL, courier_thread, d, d->pool) != APR_SUCCESS) {
+            atomic_store(&d->is_running, 0);
+            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, d->main_server,
+                         "HS0056: no thread for the mail sender");
+        }
+    }
+}
+
+void hs_sender_sites_wake(apr_array_header_t *sites)
+{
+    for (int i = 0; i < sites->nelts; i++) {
+        hs_courier_wake(APR_ARRAY_IDX(sites, i, desk *)->courier);
+    }
+}
+
+void hs_sender_sites_stop(apr_array_header_t *sites, apr_interval_time_t drain_us)
+{
+    for (int i = 0; i < sites->nelts; i++) {
+        hs_courier_stop(APR_ARRAY_IDX(sites, i, desk *)->courier, drain_us);
+    }
+}
+
+int hs_sender_sites_are_running(const apr_array_header_t *sites)
+{
+    for (int i = 0; i < sites->nelts; i++) {
+        if (atomic_load(&APR_ARRAY_IDX(sites, i, desk *)->is_running)) {
+            return 1;
+        }
+    }
+    return 0;
+}

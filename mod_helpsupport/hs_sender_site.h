@@ -1,0 +1,37 @@
+/* hs_sender_site.h - layer 12: what the mail process works on: a courier for each database. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HS_SENDER_SITE_H
+#define HS_SENDER_SITE_H
+
+#include "hs_config.h"
+
+#include <apr_tables.h>
+#include <httpd.h>
+
+/* All calls are of the mail process's one main thread, in this order; each courier has a thread of
+ * its own. */
+
+/* How many servers send mail. May be called anywhere. */
+int hs_sender_site_count(const server_rec *main_server);
+
+/* Group the servers that send mail by their databases; open each database's lock file and read the
+ * logins, which only the user who starts httpd can. Returns an array in `pool`, or NULL; the reason
+ * is logged. */
+apr_array_header_t *hs_sender_sites_open(server_rec *main_server, apr_pool_t *pool);
+
+/* With the privileges dropped: attach the writers' mutex, set up libcurl, make stores and couriers.
+ */
+apr_status_t hs_sender_sites_attach(apr_array_header_t *sites, server_rec *main_server,
+                                    apr_pool_t *pool);
+
+/* Start those couriers that have their lock now and don't run yet. The lock makes one sender work
+ * per node and database: after a restart the former generation's may still be sending its last
+ * mails. */
+void hs_sender_sites_start(apr_array_header_t *sites);
+
+/* There may be new mail; end within `drain_us`; whether any courier still works. */
+void hs_sender_sites_wake(apr_array_header_t *sites);
+void hs_sender_sites_stop(apr_array_header_t *sites, apr_interval_time_t drain_us);
+int hs_sender_sites_are_running(const apr_array_header_t *sites);
+
+#endif
