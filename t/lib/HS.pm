@@ -246,6 +246,8 @@ sub launch {
 sub is_up {
     my ($self) = @_;
     die "httpd ended\n" if waitpid($self->{pid}, WNOHANG) == $self->{pid};
+    # Earlier the port may be open, but a signal to restart would still end httpd.
+    return if $self->log !~ /resuming normal operations/;
     return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 5);
 }
 

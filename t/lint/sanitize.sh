@@ -22,6 +22,8 @@ HS_PRELOAD=$(gcc -print-file-name="lib$variant.so")
 [ "$variant" != asan ] || HS_PRELOAD+=:$PWD/build/asan/pools.so
 export HS_PRELOAD HS_BUILD=build/$variant
 
+# TESTS="t/30-submit.t t/32-list.t" runs only these.
+# shellcheck disable=SC2086
 prove --timer ${TESTS:-t/[1-9]*.t}
 status=$?
 for report in "$reports"/*; do

@@ -110,7 +110,7 @@ sub is_foreign_allowed {
 
 sub check_includes {
     my ($path, $name, $lines, $layers) = @_;
-    my ($stem) = $name =~ /^(\w+)\.[ch]$/;
+    my ($stem) = $name =~ /^(\w+?)(?:_int)?\.[ch]$/;    # x_int.h: what the files of x share
     my $own = qr/^\Q$stem\E(?:_int)?\.h$/;
     my $seen = 0;
     for my $i (0 .. $#$lines) {
@@ -161,9 +161,9 @@ for my $path (@ours, @tests) {
     my @lines = split /\n/, $text;
     my $is_ours = exists $layers{$name} && $path =~ /^$SRC/;
     check_head($path, $name, \@lines, $is_ours);
-    check_sizes($path, \@lines) if $is_ours;
-    check_words($path, $text, code_only($text));
     next unless $is_ours;
+    check_sizes($path, \@lines);
+    check_words($path, $text, code_only($text));
     check_includes($path, $name, \@lines, \%layers);
     if ($name =~ /\.h$/) {
         check_documented($path, $text);

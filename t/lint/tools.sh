@@ -52,14 +52,15 @@ for header in "${headers[@]}"; do
     alone "$header" || echo "$header" >>"$failed"
 done
 
-# clang-tidy counts on stderr what it left out; what it found is on stdout.
-for source in "${sources[@]}"; do
+# clang-tidy counts on stderr what it left out; what it found is on stdout. Only on what is shipped:
+# it takes three times as long as all the rest.
+for source in "$src"/*.c; do
     printf '%s\0' "$source"
 done | xargs -0 -P "$J" -I '{}' clang-tidy --quiet '{}' -- "${base[@]}" 2>/dev/null ||
     echo clang-tidy >>"$failed"
 
 once cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-    --std=c11 -j "$J" --suppress=missingIncludeSystem -I "$src" -I build/release "$src" t/unit
+    --std=c11 -j "$J" --suppress=missingIncludeSystem -I "$src" -I build/release "$src"
 once clang-format --dry-run -Werror "${everything[@]}"
 
 scripts=(build.sh .ci/run t/*.sh t/*/*.sh)
