@@ -307,7 +307,7 @@ static int is_new(hs_confirmation *confirmation, apr_pool_t *pool)
 hs_error *hs_confirmation_refresh(hs_confirmation *confirmation, apr_time_t now_us,
                                   apr_pool_t *pool)
 {
-    loaded *fresh;
+    loaded *fresh = NULL;
     loaded *old;
     hs_error *error;
 

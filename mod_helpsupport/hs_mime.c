@@ -270,11 +270,9 @@ static void put_quoted_string(hs_buffer *out, const char *text)
 
 static void put_phrase(hs_buffer *out, const char *display)
 {
-    if (!is_foldable(display)) {
-        put_encoded_words(out, display);
-    } else if (has_only_atoms(display)) {
+    if (is_foldable(display) && has_only_atoms(display)) {
         put_folded(out, display);
-    } else if (strlen(display) <= PLAIN_TOKEN / 2) {
+    } else if (is_foldable(display) && strlen(display) <= PLAIN_TOKEN / 2) {
         put_quoted_string(out, display);
     } else {
         put_encoded_words(out, display);

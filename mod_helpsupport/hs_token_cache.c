@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define PLACES 1024 /* power of two; 160 KiB a process, of which an idle desk touches one page */
+#define PLACES 256 /* power of two; 40 KiB in each process, which a busy desk never fills */
 
 typedef struct place {
     char digest[HS_TOKEN_DIGEST_SIZE];
