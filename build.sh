@@ -16,8 +16,8 @@ build_packages=(gcc make perl apache2-bin apache2-dev libapr1-dev libaprutil1-de
     libcurl4-openssl-dev libidn2-dev libunistring-dev libsqlite3-dev)
 run_packages=(libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql libaprutil1-dbd-mysql curl
     python3 python3-aiosmtpd)
-test_packages=(git clang clang-tidy clang-format cppcheck shellcheck mandoc sqlite3 wrk chromium
-    postgresql mariadb-server)
+test_packages=(git clang clang-tidy clang-format cppcheck shellcheck mandoc sqlite3 openssl wrk chromium
+    spamassassin slapd libapache2-mod-auth-openidc)
 
 # install PACKAGE...: those that are not there yet.
 install() {
@@ -37,9 +37,28 @@ install() {
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     echo "build.sh: installing ${missing[*]}"
     "${as_root[@]}" apt-get update -qq
-    # RUNLEVEL keeps invoke-rc.d from starting a database server that only the tests want.
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+    forbid_services "${as_root[@]}"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+    allow_services
+}
+
+# The tests want server programs, nobody wants their services: policy-rc.d keeps packages from
+# starting any. One that the administrator has made stays.
+policy=/usr/sbin/policy-rc.d policy_made=no
+forbid_services() {
+    [ -e "$policy" ] && return
+    trap allow_services EXIT
+    policy_by=("$@") policy_made=yes
+    printf '#!/bin/sh\nexit 101\n' | "$@" tee "$policy" >/dev/null
+    "$@" chmod 755 "$policy"
+}
+
+allow_services() {
+    [ "$policy_made" = yes ] || return 0
+    policy_made=no
+    "${policy_by[@]}" rm -f "$policy"
+    trap - EXIT
 }
 
 # install_browser_driver: what drives Chromium in t/81-browser.t, from the npm registry.
