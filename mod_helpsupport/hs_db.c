@@ -224,6 +224,13 @@ static int may_restart(const hs_db *db, apr_time_t now)
     return db->dialect->is_server && now - db->failing_us < db->opts->timeout_us;
 }
 
+/* Whether to let a while pass after a failed attempt. A clock that was set back must not make it
+ * longer. */
+static int is_too_early(const hs_db *db, apr_time_t now)
+{
+    return now < db->retry_us && db->retry_us - now <= FAIL_FAST_US;
+}
+
 /* With the mutex held. */
 static hs_error *acquire_locked(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
 {
@@ -235,7 +242,7 @@ static hs_error *acquire_locked(hs_db *db, hs_conn **conn, apr_time_t deadline, 
         if (*conn) {
             return NULL;
         }
-        if (db->open_count < db->opts->max && now >= db->retry_us) {
+        if (db->open_count < db->opts->max && !is_too_early(db, now)) {
             hs_error *error = connect_new(db, conn, deadline, pool);
 
             if (!error || !may_restart(db, apr_time_now())) {

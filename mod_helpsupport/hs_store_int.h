@@ -48,6 +48,9 @@ hs_error *hs_store_write(hs_store *store, hs_store_work *work, void *baton, hs_s
 /* Make an error fit to leave the store: HS_DB_* becomes HS_UNAVAILABLE. NULL stays NULL. */
 hs_error *hs_store_outward(hs_error *error);
 
+/* Whether a group failed for what one of its rows holds, so that the others can succeed alone. */
+int hs_store_may_be_one_row(const hs_error *error);
+
 /* The ticket of a row: number, id, user_id, name, phone_number, email, message, status, version,
  * created_us, updated_us. Its strings are the row's. */
 hs_ticket *hs_store_ticket(const hs_rows *rows, int row, apr_pool_t *pool);

@@ -39,6 +39,11 @@ hs_error *hs_store_outward(hs_error *error)
     }
 }
 
+int hs_store_may_be_one_row(const hs_error *error)
+{
+    return error->code == HS_DB_UNIQUE || error->code == HS_DB_OTHER;
+}
+
 /* Whether the same can succeed on another connection, or a moment later. */
 static int is_passing(const hs_error *error)
 {

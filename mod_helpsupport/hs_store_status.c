@@ -203,7 +203,7 @@ static void write_items(hs_store *store, item **items, int count, apr_time_t dea
     group all = {.items = items, .count = count};
     hs_error *error = hs_store_write(store, write_group, &all, HS_STORE_LOOKS, deadline, pool);
 
-    if (error && count > 1 && error->code != HS_UNAVAILABLE && error->code != HS_OUTCOME_UNKNOWN) {
+    if (error && count > 1 && hs_store_may_be_one_row(error)) {
         for (int i = 0; i < count; i++) {
             write_items(store, &items[i], 1, deadline, pool);
         }
@@ -211,6 +211,7 @@ static void write_items(hs_store *store, item **items, int count, apr_time_t dea
     }
     error = hs_store_outward(error);
     for (int i = 0; error && i < count; i++) {
+        items[i]->ticket = NULL; /* as it was decided, not as it is */
         items[i]->error = hs_error_make(items[i]->pool, error->code, "%s", error->text);
     }
 }

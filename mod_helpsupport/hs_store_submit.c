@@ -370,7 +370,7 @@ static int write_items(hs_store *store, item **items, int count, apr_time_t dead
     error = hs_store_write(store, write_group, &all, HS_STORE_LOOKS, deadline, pool);
     /* One bad row must not fail its neighbours. Where the database can't be had at all, one try
      * for everybody was enough. */
-    if (error && count > 1 && error->code != HS_UNAVAILABLE && error->code != HS_OUTCOME_UNKNOWN) {
+    if (error && count > 1 && hs_store_may_be_one_row(error)) {
         for (int i = 0; i < count; i++) {
             stored += write_items(store, &items[i], 1, deadline, pool);
         }

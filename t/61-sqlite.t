@@ -9,6 +9,7 @@ use lib "$Bin/lib";
 use HS qw(command submission wait_until);
 use HSLoad;
 use IPC::Open2 qw(open2);
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -158,6 +159,36 @@ subtest 'another program keeps the write lock for longer than a request may wait
         'each 503 has Retry-After';
     nothing_lost($hs, $ledger);
     like $hs->log, qr/HS\d{4}: .*(?:locked|turn|writers)/i, 'the log says why';
+};
+
+# A group of submissions that finds the database locked is refused as one: each of its members trying
+# once more by itself would add up to minutes.
+subtest 'many submissions wait for a lock that does not go away' => sub {
+    my $hs = HS->start(location => $unlimited,
+        server => "HelpSupportDBPool 4 1s\nStartServers 1\nServerLimit 1\nThreadsPerChild 40\n"
+            . "MaxRequestWorkers 40\n");
+    is $hs->post('/help-support/u1', submission())->{status}, 201;
+    my $writer = open_shell($hs);
+    tell_shell($writer, 'BEGIN IMMEDIATE;');
+    my $start = time;
+    my @clients;
+    for my $client (1 .. 20) {
+        my $pid = open my $out, '-|' // die;
+        if (!$pid) {
+            print $hs->post("/help-support/u$client", submission())->{status};
+            close STDOUT;
+            POSIX::_exit(0);
+        }
+        push @clients, $out;
+        sleep 0.05;
+    }
+    my @statuses = map { scalar readline $_ } @clients;
+    my $seconds = time - $start;
+    tell_shell($writer, 'ROLLBACK;');
+    close_shell($writer);
+    is_deeply \@statuses, [(503) x 20], 'all are refused';
+    cmp_ok $seconds, '<', 12, sprintf 'within %.1f seconds', $seconds;
+    ok comes_back($hs), 'and it goes on';
 };
 
 subtest 'the file is replaced by a backup' => sub {
