@@ -4,7 +4,10 @@
 #include "hs_sql.h"
 #include "hs_store_int.h"
 
+#include <apr_cstr.h>
 #include <apr_strings.h>
+
+#include <string.h>
 
 #define NO_STATUS (-1)
 
@@ -107,6 +110,24 @@ static void put_ranges(query *self)
     put_bound(self, HS_SQL_LIST_UPDATED_TO, &updated->to);
 }
 
+/* Whether another word begins with this one, so that it adds nothing but cost: FTS5 goes through
+ * everything that each prefix finds, and five hundred times "a" would hold up the whole process. */
+static int is_implied(const apr_array_header_t *words, int index)
+{
+    const char *word = APR_ARRAY_IDX(words, index, const char *);
+    size_t length = strlen(word);
+
+    for (int i = 0; i < words->nelts; i++) {
+        const char *other = APR_ARRAY_IDX(words, i, const char *);
+
+        if (i != index && apr_cstr_casecmpn(other, word, length) == 0 &&
+            (other[length] || i < index)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Each word in quotes, as the beginning of one; all of them must be there. A word is letters and
  * digits, but a quote would end the string, so it is left out all the same. */
 static const char *match_of(const apr_array_header_t *words, apr_pool_t *pool)
@@ -115,7 +136,10 @@ static const char *match_of(const apr_array_header_t *words, apr_pool_t *pool)
 
     hs_buffer_init(&match, 128, pool);
     for (int i = 0; i < words->nelts; i++) {
-        hs_buffer_puts(&match, i == 0 ? "\"" : " \"");
+        if (is_implied(words, i)) {
+            continue;
+        }
+        hs_buffer_puts(&match, match.length == 0 ? "\"" : " \"");
         for (const char *c = APR_ARRAY_IDX(words, i, const char *); *c; c++) {
             if (*c != '"') {
                 hs_buffer_putc(&match, *c);
