@@ -113,7 +113,7 @@ static hs_error *look_up(request_rec *r, const hs_request *request, const char *
     if (!database) {
         return hs_error_make(r->pool, HS_UNAVAILABLE, "this process could not open its database");
     }
-    if (hs_token_cache_get(database->tokens, answer, digest, r->request_time)) {
+    if (hs_token_cache_get(database->tokens, answer, digest, apr_time_now())) {
         return NULL;
     }
     error = hs_store_token_find(database->store, &token, digest, r->pool);
@@ -189,16 +189,21 @@ int hs_auth_note_proof(request_rec *r)
 int hs_auth_log_token_use(request_rec *r)
 {
     const hs_request *request = hs_request_get(r);
+    hs_database *database;
+    hs_error *error;
 
-    if (request && request->token_digest && request->server->database) {
-        hs_error *error =
-            hs_store_token_used(request->server->database->store, request->token_digest, r->pool);
-
-        if (error) {
-            /* losing it is harmless, and a database in trouble has its own lines */
-            ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
-                          "HS0022: last use of a token not noted: %s", error->text);
-        }
+    if (!request || !request->token_digest || !request->server->database) {
+        return DECLINED;
+    }
+    database = request->server->database;
+    if (!hs_token_cache_note_use(database->tokens, request->token_digest, apr_time_now())) {
+        return DECLINED;
+    }
+    error = hs_store_token_used(database->store, request->token_digest, r->pool);
+    if (error) {
+        /* losing it is harmless, and a database in trouble has its own lines */
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "HS0022: last use of a token not noted: %s",
+                      error->text);
     }
     return DECLINED;
 }

@@ -5,9 +5,6 @@
 #include "hs_sql.h"
 #include "hs_store_int.h"
 
-/* How exactly it is known when a token was last used. */
-#define USED_PRECISION_US apr_time_from_sec(60)
-
 /* A write of one or two statements: what each changed. */
 typedef struct step {
     int sql;
@@ -41,12 +38,12 @@ static hs_error *run_steps(hs_store *store, hs_conn *conn, void *baton, apr_pool
     return NULL;
 }
 
-static hs_error *write_steps(hs_store *store, step *first, int count, apr_pool_t *pool)
+static hs_error *write_steps(hs_store *store, step *first, int count, apr_time_t deadline,
+                             apr_pool_t *pool)
 {
     steps all = {.first = first, .count = count};
 
-    return hs_store_outward(
-        hs_store_write(store, run_steps, &all, HS_STORE_BLIND, hs_db_deadline(store->db), pool));
+    return hs_store_outward(hs_store_write(store, run_steps, &all, HS_STORE_BLIND, deadline, pool));
 }
 
 static hs_admin_token *read_token(const hs_rows *rows, int row, apr_pool_t *pool)
@@ -81,19 +78,15 @@ hs_error *hs_store_token_find(hs_store *store, hs_admin_token **token, const cha
     return NULL;
 }
 
-/* Most calls find a time that is recent enough, and should not wait for the turn to write. */
+/* Without a wait for the turn to write or for a connection: whoever reads must not be held up by a
+ * note. */
 hs_error *hs_store_token_used(hs_store *store, const char *digest, apr_pool_t *pool)
 {
     apr_int64_t now = apr_time_now();
-    apr_int64_t before = now - USED_PRECISION_US;
+    apr_int64_t before = now - HS_TOKEN_USED_US;
     step use = {.sql = HS_SQL_TOKEN_USED, .values = (const void *[]){&now, digest, &before}};
-    hs_admin_token *token = NULL;
-    hs_error *error = hs_store_token_find(store, &token, digest, pool);
 
-    if (!token) {
-        return error && error->code == HS_NOT_FOUND ? NULL : error;
-    }
-    return token->last_used_us < before ? write_steps(store, &use, 1, pool) : NULL;
+    return write_steps(store, &use, 1, now, pool);
 }
 
 hs_error *hs_store_token_create(hs_store *store, const hs_admin_token *token, apr_pool_t *pool)
@@ -104,7 +97,7 @@ hs_error *hs_store_token_create(hs_store *store, const hs_admin_token *token, ap
     step create = {.sql = HS_SQL_TOKEN_CREATE,
                    .values = (const void *[]){token->digest, token->name, &scopes, &now,
                                               &expires_us, token->name, &now}};
-    hs_error *error = write_steps(store, &create, 1, pool);
+    hs_error *error = write_steps(store, &create, 1, hs_db_deadline(store->db), pool);
 
     if (!error && create.changed == 0) {
         return hs_error_make(pool, HS_INVALID, "a token of the name \"%s\" is in use", token->name);
@@ -136,7 +129,7 @@ hs_error *hs_store_token_revoke(hs_store *store, const char *name, apr_pool_t *p
 {
     apr_int64_t now = apr_time_now();
     step revoke = {.sql = HS_SQL_TOKEN_REVOKE, .values = (const void *[]){&now, name, &now}};
-    hs_error *error = write_steps(store, &revoke, 1, pool);
+    hs_error *error = write_steps(store, &revoke, 1, hs_db_deadline(store->db), pool);
 
     return !error && revoke.changed == 0 ? not_found(name, pool) : error;
 }
@@ -150,7 +143,7 @@ hs_error *hs_store_token_rotate(hs_store *store, const char *name, const char *n
         {.sql = HS_SQL_TOKEN_RENEW, .values = (const void *[]){new_digest, &now, &now, name, &now}},
         {.sql = HS_SQL_TOKEN_END, .values = (const void *[]){&end_us, name, new_digest, &end_us}},
     };
-    hs_error *error = write_steps(store, both, 2, pool);
+    hs_error *error = write_steps(store, both, 2, hs_db_deadline(store->db), pool);
 
     return !error && both[0].changed == 0 ? not_found(name, pool) : error;
 }

@@ -12,6 +12,7 @@
 typedef struct place {
     char digest[HS_TOKEN_DIGEST_SIZE];
     apr_time_t until_us;
+    apr_time_t noted_us; /* when its use was last noted in the database, if it was known */
     hs_token_answer answer;
 } place;
 
@@ -78,8 +79,26 @@ void hs_token_cache_put(hs_token_cache *cache, hs_token_answer *answer, const ch
         }
     }
     apr_thread_mutex_lock(cache->mutex);
-    apr_cpystrn(p->digest, digest, sizeof(p->digest));
+    if (strcmp(p->digest, digest) != 0) {
+        apr_cpystrn(p->digest, digest, sizeof(p->digest));
+        p->noted_us = 0;
+    }
     p->until_us = until_us;
     p->answer = *answer;
     apr_thread_mutex_unlock(cache->mutex);
+}
+
+int hs_token_cache_note_use(hs_token_cache *cache, const char *digest, apr_time_t now_us)
+{
+    place *p = place_of(cache, digest);
+    int is_due;
+
+    apr_thread_mutex_lock(cache->mutex);
+    is_due = strcmp(p->digest, digest) == 0 &&
+             (now_us - p->noted_us >= HS_TOKEN_USED_US || now_us < p->noted_us);
+    if (is_due) {
+        p->noted_us = now_us;
+    }
+    apr_thread_mutex_unlock(cache->mutex);
+    return is_due;
 }

@@ -33,4 +33,8 @@ int hs_token_cache_get(hs_token_cache *cache, hs_token_answer *answer, const cha
 void hs_token_cache_put(hs_token_cache *cache, hs_token_answer *answer, const char *digest,
                         const hs_admin_token *token, apr_time_t now_us);
 
+/* Whether the last use of `digest`, which is known, has not been noted by this process for
+ * HS_TOKEN_USED_US; counts it as noted, so that of many requests one goes to the database. */
+int hs_token_cache_note_use(hs_token_cache *cache, const char *digest, apr_time_t now_us);
+
 #endif

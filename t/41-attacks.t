@@ -9,6 +9,7 @@ use Digest::SHA qw(sha1_base64);
 use File::Path qw(make_path);
 use HS qw(command submission);
 use MIME::Base64 qw(encode_base64);
+use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -171,6 +172,9 @@ my ($status, $revoked) = $hs->ctl('token', 'create', 'to-be-revoked');
 chomp $revoked;
 my %as_revoked = (headers => {Authorization => "Bearer $revoked"});
 is $hs->request(GET => '/help-support/1', %as_revoked)->{status}, 200, 'a token works' for 1 .. 5;
+# Whoever sends the request line now and the token later must not be judged by the time of the first.
+my $dribbler = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $hs->{port}) or die;
+$dribbler->syswrite("PATCH /help-support/2/status?status=closed HTTP/1.1\r\nHost: h\r\n");
 $hs->ctl('token', 'revoke', 'to-be-revoked');
 my $revoked_at = time;
 
@@ -410,6 +414,8 @@ subtest 'a revoked token' => sub {
         is_refused($answer, 401, "after 5 seconds, request $time");
         like $answer->{headers}{'www-authenticate'}, qr/error="invalid_token"$/;
     }
+    $dribbler->syswrite("Authorization: Bearer $revoked\r\nConnection: close\r\n\r\n");
+    like scalar readline $dribbler, qr/ 401 /, 'also for a request that began before';
 };
 
 is $hs->get('/help-support/2')->{json}{status}, 'open', 'nobody has changed a ticket';

@@ -65,6 +65,20 @@ static void test_place(apr_pool_t *pool)
     tap_ok(!hs_token_cache_get(cache, &answer, one, NOW_US), "whoever comes later takes the place");
 }
 
+static void test_use(apr_pool_t *pool)
+{
+    hs_token_cache *cache = hs_token_cache_create(pool);
+    hs_admin_token token = {.digest = one, .name = "ci", .scopes = HS_SCOPE_READ};
+    hs_token_answer answer;
+
+    hs_token_cache_put(cache, &answer, one, &token, NOW_US);
+    tap_ok(hs_token_cache_note_use(cache, one, NOW_US), "the first use is to be noted");
+    hs_token_cache_put(cache, &answer, one, &token, NOW_US + HS_TOKEN_CACHE_US);
+    tap_ok(!hs_token_cache_note_use(cache, one, NOW_US + HS_TOKEN_USED_US - 1), "the next isn't");
+    tap_ok(hs_token_cache_note_use(cache, one, NOW_US + HS_TOKEN_USED_US), "until a minute later");
+    tap_ok(!hs_token_cache_note_use(cache, other, NOW_US), "nor is that of a token not known");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -75,5 +89,6 @@ int main(void)
     test_unknown(pool);
     test_expiry(pool);
     test_place(pool);
+    test_use(pool);
     return tap_done();
 }
