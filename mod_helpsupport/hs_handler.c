@@ -9,6 +9,7 @@
 #include "hs_log.h"
 #include "hs_request.h"
 #include "hs_uri.h"
+#include "hs_utf8.h"
 
 #include <apr_strings.h>
 #include <http_core.h>
@@ -318,7 +319,7 @@ static int set_status(request_rec *r, hs_request *request)
     hs_problem *problem = hs_problem_make(HTTP_UNPROCESSABLE_ENTITY, NULL, r->pool);
     hs_change change = {.if_match = apr_table_get(r->headers_in, "If-Match"),
                         .if_none_match = apr_table_get(r->headers_in, "If-None-Match"),
-                        .by = r->user};
+                        .by = hs_utf8_repair(r->user ? r->user : "", r->pool)};
     hs_ticket *ticket = NULL;
     hs_error *error;
     int status = find_ref(r, request, &change.ref);

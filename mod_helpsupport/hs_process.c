@@ -149,7 +149,9 @@ void hs_process_child_init(apr_pool_t *pchild, server_rec *s)
             continue;
         }
         server->db.write_turn = node->write_turn; /* child_init may have made another */
-        key = apr_pstrcat(pchild, server->db.driver, " ", server->db.params, NULL);
+        key = apr_psprintf(pchild, "%s %d %" APR_INT64_T_FMT " %d %s", server->db.driver,
+                           server->db.max, (apr_int64_t)server->db.timeout_us, server->db.prepare,
+                           server->db.params);
         server->database = apr_hash_get(databases, key, APR_HASH_KEY_STRING);
         if (!server->database) {
             server->database = open_database(&server->db, node, s, pchild);

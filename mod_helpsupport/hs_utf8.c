@@ -217,3 +217,25 @@ int hs_utf8_is_name(const char *text)
     }
     return 1;
 }
+
+const char *hs_utf8_repair(const char *text, apr_pool_t *pool)
+{
+    apr_size_t length = strlen(text);
+    char *repaired;
+    char *end;
+
+    if (hs_utf8_is_valid(text, length)) {
+        return text;
+    }
+    repaired = end = apr_palloc(pool, 3 * length + 1);
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x80) {
+            *end++ = *text;
+        } else {
+            memcpy(end, "\xEF\xBF\xBD", 3);
+            end += 3;
+        }
+    }
+    *end = '\0';
+    return repaired;
+}

@@ -33,4 +33,8 @@ apr_array_header_t *hs_utf8_words(const char *text, apr_pool_t *pool);
  * confirmation mail may repeat of a name (contract 6). Thread: any. */
 int hs_utf8_is_name(const char *text);
 
+/* `text` itself where it is valid UTF-8, else a copy in `pool` with U+FFFD for each octet above
+ * 127: names from other modules come in any encoding. Thread: any. */
+const char *hs_utf8_repair(const char *text, apr_pool_t *pool);
+
 #endif

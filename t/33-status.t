@@ -167,6 +167,12 @@ subtest 'two at once with the same version' => sub {
     }
 };
 
+subtest 'Range' => sub {
+    my $answer = $hs->patch("$path/status?status=open", headers => {Range => 'bytes=0-9'});
+    is $answer->{status}, 200, 'is for GET only';
+    is $answer->{json}{status}, 'open', 'the whole ticket';
+};
+
 subtest 'If-None-Match' => sub {
     my $before = $hs->get($path);
     my $patch = sub {
@@ -187,12 +193,17 @@ subtest 'who' => sub {
     is $hs->get($path)->{body}, $before->{body}, 'nothing has changed';
     open my $out, '>', "$hs->{root}/desk.htpasswd" or die;
     print $out "j\xC3\xB6rg:{SHA}" . 'W6ph5Mm5Pz8GgiULbPgzG37mj9g=' . "\n";    # "password"
+    print $out "M\xFCller:{SHA}" . 'W6ph5Mm5Pz8GgiULbPgzG37mj9g=' . "\n";
     close $out;
     my $answer = $hs->request(PATCH => "/desk/$created->{id}/status?status=$to",
         headers => {Authorization => 'Basic asO2cmc6cGFzc3dvcmQ='});
     is $answer->{status}, 200, 'a user of a password file' or diag $hs->log;
     my ($last) = reverse grep { $_->{event} eq 'status' } @{$hs->get("$path/history")->{json}};
     is $last->{by}, "j\x{f6}rg", 'is named in the history';
+    is $hs->request(PATCH => "/desk/$created->{id}/status?status=pending",
+        headers => {Authorization => 'Basic TfxsbGVyOnBhc3N3b3Jk'})->{status}, 200, 'one in Latin-1';
+    ($last) = reverse grep { $_->{event} eq 'status' } @{$hs->get("$path/history")->{json}};
+    is $last->{by}, "M\x{fffd}ller", 'does not spoil the history';
 };
 
 is $hs->stop, 0, 'httpd ends cleanly';

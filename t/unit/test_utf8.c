@@ -190,6 +190,16 @@ static void test_name(void)
     tap_ok(!hs_utf8_is_name("\xD9\xA1"), "a digit of another script");
 }
 
+static void test_repair(apr_pool_t *pool)
+{
+    static const char fine[] = "J\xC3\xB6rg";
+
+    tap_ok(hs_utf8_repair(fine, pool) == fine, "valid text stays as it is");
+    tap_is_str(hs_utf8_repair("M\xFCller", pool), "M\xEF\xBF\xBDller", "Latin-1 is marked");
+    tap_is_str(hs_utf8_repair("\xC3", pool), "\xEF\xBF\xBD", "so is half a character");
+    tap_is_str(hs_utf8_repair("", pool), "", "nothing stays nothing");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -204,6 +214,7 @@ int main(void)
     test_space();
     test_words(pool);
     test_name();
+    test_repair(pool);
     apr_terminate();
     return tap_done();
 }
