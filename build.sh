@@ -69,7 +69,7 @@ install_browser_driver() {
         [ -e "$folder/node_modules/.package-lock.json" ] && return
     mkdir -p "$folder"
     cp t/browser/package.json t/browser/package-lock.json "$folder/"
-    (cd "$folder" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+    (cd "$folder" && npm ci --loglevel=error --ignore-scripts --no-audit --no-fund)
 }
 
 case ${1-} in
