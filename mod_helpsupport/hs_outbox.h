@@ -28,7 +28,8 @@ typedef struct hs_mail {
 } hs_mail;
 
 /* How often mails may go out; each an array of hs_rate, or NULL for no limit. Counted in the
- * database, by all nodes together. A recipient is its address in lower case without "+tag". */
+ * database, by all nodes together. A recipient is its address in lower case without "+tag"; its
+ * mails count by when they were submitted, the others' by when they go out. */
 typedef struct hs_mail_limits {
     const apr_array_header_t *recipient;
     const apr_array_header_t *domain;

@@ -142,6 +142,31 @@ static const char *string_list(const char *const *keys, int count, apr_pool_t *p
     return json.data;
 }
 
+static apr_time_t submitted_us(const taking *take, int i)
+{
+    return APR_ARRAY_IDX(take->mails, i, hs_mail *)->ticket->created_us;
+}
+
+/* Each mail's recipient, and the time in which mails to it count: the period before the mail was
+ * submitted. */
+static const char *recipient_list(const taking *take, const hs_rate *rate, apr_pool_t *pool)
+{
+    hs_buffer json;
+
+    hs_buffer_init(&json, 96 * (apr_size_t)take->mails->nelts + 2, pool);
+    for (int i = 0; i < take->mails->nelts; i++) {
+        hs_buffer_puts(&json, i == 0 ? "[[" : ",[");
+        hs_json_put_string(&json, take->recipient_keys[i]);
+        hs_buffer_putc(&json, ',');
+        hs_buffer_put_number(&json, submitted_us(take, i) - rate->period_us);
+        hs_buffer_putc(&json, ',');
+        hs_buffer_put_number(&json, submitted_us(take, i));
+        hs_buffer_putc(&json, ']');
+    }
+    hs_buffer_putc(&json, ']');
+    return json.data;
+}
+
 /* A kind of limit: what it counts by, and how. */
 typedef struct counter {
     const apr_array_header_t *rates;
@@ -149,6 +174,18 @@ typedef struct counter {
     const char *const *keys; /* one for each mail */
     hs_over over;
 } counter;
+
+/* Whether mail `k` counts for mail `i`, which comes later. Domains and sites are counted by when
+ * mails go out: those over their limit wait. A recipient's are counted by when they were submitted,
+ * since those over its limit are lost: after an outage many go out at once that nobody sent so. */
+static int counts_for(const taking *take, const counter *by, const hs_rate *rate, int k, int i)
+{
+    apr_time_t before_us = submitted_us(take, i) - submitted_us(take, k);
+
+    return !take->has_passed[k] && !APR_ARRAY_IDX(take->mails, k, hs_mail *)->over_limit &&
+           strcmp(by->keys[k], by->keys[i]) == 0 &&
+           (by->over != HS_OVER_RECIPIENT || (before_us >= 0 && before_us < rate->period_us));
+}
 
 /* Mark the mails that are over `rate`: by what passed before, and by those of this claim that come
  * first and are over none yet. */
@@ -163,9 +200,7 @@ static void mark_over(taking *take, const counter *by, const hs_rate *rate,
             continue;
         }
         for (int k = 0; k < i; k++) {
-            count += !take->has_passed[k] &&
-                     !APR_ARRAY_IDX(take->mails, k, hs_mail *)->over_limit &&
-                     strcmp(by->keys[k], by->keys[i]) == 0;
+            count += counts_for(take, by, rate, k, i);
         }
         if (count >= rate->requests) {
             mail->over_limit = by->over;
@@ -180,11 +215,17 @@ static hs_error *apply_rate(hs_store *store, hs_conn *conn, taking *take, const 
     int count = take->mails->nelts;
     apr_int64_t *passed = apr_pcalloc(pool, (apr_size_t)count * sizeof(*passed));
     int is_shared = by->over == HS_OVER_SITE; /* all keys are the same: count once */
-    const char *keys = string_list(by->keys, is_shared ? 1 : count, pool);
+    const void *values[] = {&since, &rate->requests, NULL};
     hs_rows *rows;
-    hs_error *error = hs_conn_select(conn, &rows, hs_store_sql(store, by->sql),
-                                     (const void *[]){&since, &rate->requests, keys}, pool);
+    hs_error *error;
 
+    if (by->over == HS_OVER_RECIPIENT) {
+        values[0] = &rate->requests;
+        values[1] = recipient_list(take, rate, pool);
+    } else {
+        values[2] = string_list(by->keys, is_shared ? 1 : count, pool);
+    }
+    error = hs_conn_select(conn, &rows, hs_store_sql(store, by->sql), values, pool);
     if (error) {
         return error;
     }

@@ -49,14 +49,17 @@ WHERE id IN (SELECT id FROM mail INDEXED BY mail_suspect
              WHERE site = %s AND state IN ('queued', 'sending') AND claims >= 2 AND next_us <= %lld
              AND claims >= %lld)
 
--- How many mails passed since then, counted up to a bound, for each of these keys: keys, since,
--- bound. The keys are a JSON array.
+-- How many mails passed, counted up to a bound, that were submitted in the given time: bound, and a
+-- JSON array of [recipient_key, after, until].
 -- name: mail_count_recipient
-SELECT j.value, (SELECT count(*) FROM
-                 (SELECT 1 FROM mail INDEXED BY mail_passed_recipient
-                  WHERE recipient_key = j.value AND passed_us > %lld LIMIT %lld))
+SELECT j.value->>0, (SELECT count(*) FROM
+                     (SELECT 1 FROM mail INDEXED BY mail_passed_recipient
+                      WHERE recipient_key = j.value->>0 AND created_us > j.value->>1
+                      AND created_us <= j.value->>2 AND passed_us IS NOT NULL LIMIT %lld))
 FROM json_each(%s) AS j
 
+-- How many mails passed since then, counted up to a bound, for each of these keys: since, bound, and
+-- a JSON array of keys.
 -- name: mail_count_domain
 SELECT j.value, (SELECT count(*) FROM
                  (SELECT 1 FROM mail INDEXED BY mail_passed_domain

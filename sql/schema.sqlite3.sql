@@ -123,7 +123,7 @@ CREATE INDEX mail_ended ON mail (state, state_us)
     WHERE state IN ('sent', 'failed', 'suppressed') AND recipient <> '';
 
 -- What the limits count. A mail enters them when it passes, so they cost a submission nothing.
-CREATE INDEX mail_passed_recipient ON mail (recipient_key, passed_us) WHERE passed_us IS NOT NULL;
+CREATE INDEX mail_passed_recipient ON mail (recipient_key, created_us) WHERE passed_us IS NOT NULL;
 CREATE INDEX mail_passed_domain ON mail (recipient_domain, passed_us) WHERE passed_us IS NOT NULL;
 CREATE INDEX mail_passed_site ON mail (site, passed_us) WHERE passed_us IS NOT NULL;
 

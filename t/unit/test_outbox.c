@@ -334,9 +334,32 @@ static void test_recipient_limit(fixture *f)
     submit(f, "jane@example.com", SITE);
     submit(f, "john@example.com", SITE);
     tap_is_str(claim_limited(f, &limits), "r-", "and from claim to claim");
-    alter(f, "UPDATE mail SET passed_us = passed_us - 3600000000");
+    alter(f, "UPDATE mail SET created_us = created_us - 3600000000");
     submit(f, "jane@example.com", SITE);
     tap_is_str(claim_limited(f, &limits), "-", "until the period is over");
+}
+
+/* Nobody may lose a mail because a relay was down and all go out at once. */
+static void test_recipient_after_outage(fixture *f)
+{
+    hs_mail_limits limits = {.recipient = rates(f, 2, 3600)};
+
+    for (int i = 0; i < 6; i++) {
+        submit(f, "jane@example.com", SITE);
+    }
+    alter(f, "UPDATE ticket SET created_us = created_us - (6 - number) * 1500000000");
+    alter(f, "UPDATE mail SET created_us = created_us - (6 - id) * 1500000000");
+    tap_is_str(claim_limited(f, &limits), "--r--r", "three an hour, submitted one by one");
+    for (int i = 0; i < 3; i++) {
+        submit(f, "john@example.com", SITE);
+    }
+    alter(f, "UPDATE ticket SET created_us = created_us - (9 - number) * 1900000000 "
+             "WHERE number > 6");
+    alter(f, "UPDATE mail SET created_us = created_us - (9 - id) * 1900000000 WHERE id > 6");
+    alter(f, "UPDATE mail SET next_us = next_us + 1800000000 WHERE id = 9");
+    tap_is_str(claim_limited(f, &limits), "--", "two an hour");
+    alter(f, "UPDATE mail SET next_us = 0 WHERE id = 9");
+    tap_is_str(claim_limited(f, &limits), "-", "whatever passed just now");
 }
 
 static void test_other_limits(fixture *f)
@@ -529,6 +552,7 @@ int main(void)
                                                test_leases,
                                                test_poison,
                                                test_recipient_limit,
+                                               test_recipient_after_outage,
                                                test_other_limits,
                                                test_budget,
                                                test_expire,
