@@ -83,6 +83,8 @@ struct hs_courier {
     apr_interval_time_t db_wait_us;
     apr_time_t db_told;
     apr_time_t policy_told;
+    apr_time_t sender_told;
+    apr_time_t refusal_told;
 };
 
 /* hs_courier_result.c */

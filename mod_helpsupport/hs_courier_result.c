@@ -80,6 +80,24 @@ void hs_courier_requeue(hs_courier *courier, hs_parcel *parcel, apr_interval_tim
     settle(courier, parcel, &result);
 }
 
+static void tell_refusal(hs_courier *courier, const hs_parcel *parcel)
+{
+    const hs_smtp_outcome *outcome = &parcel->job.outcome;
+    apr_int64_t id = parcel->mail->id;
+
+    if (outcome->policy) {
+        if (hs_courier_may_say(courier, &courier->policy_told)) {
+            hs_courier_say(courier, HS_COURIER_ERROR,
+                           "the relay refuses mail %" APR_INT64_T_FMT " by its policy, and perhaps "
+                           "all others: %s",
+                           id, outcome->reply);
+        }
+    } else if (hs_courier_may_say(courier, &courier->refusal_told)) {
+        hs_courier_say(courier, HS_COURIER_WARNING, "mail %" APR_INT64_T_FMT " was refused: %s", id,
+                       outcome->reply);
+    }
+}
+
 static void tell_outcome(hs_courier *courier, const hs_parcel *parcel)
 {
     const hs_smtp_outcome *outcome = &parcel->job.outcome;
@@ -90,16 +108,15 @@ static void tell_outcome(hs_courier *courier, const hs_parcel *parcel)
                        "mail %" APR_INT64_T_FMT " was maybe delivered, the relay's answer was "
                        "lost (%s); it is sent again in %d minutes",
                        id, outcome->reply, (int)(parcel->result.delay_us / apr_time_from_sec(60)));
-    } else if (outcome->class == HS_SMTP_PERMANENT && outcome->policy) {
-        if (hs_courier_may_say(courier, &courier->policy_told)) {
-            hs_courier_say(courier, HS_COURIER_ERROR,
-                           "the relay refuses mail %" APR_INT64_T_FMT " by its policy, and perhaps "
-                           "all others: %s",
+    } else if (outcome->is_sender_refused) {
+        if (hs_courier_may_say(courier, &courier->sender_told)) {
+            hs_courier_say(courier, HS_COURIER_WARNING,
+                           "the relay refuses the sender of mail %" APR_INT64_T_FMT ", and so "
+                           "perhaps all others; they wait: %s",
                            id, outcome->reply);
         }
     } else if (outcome->class == HS_SMTP_PERMANENT) {
-        hs_courier_say(courier, HS_COURIER_INFO, "mail %" APR_INT64_T_FMT " was refused: %s", id,
-                       outcome->reply);
+        tell_refusal(courier, parcel);
     }
 }
 

@@ -47,7 +47,9 @@ void hs_delivery_judge(hs_verdict *verdict, const hs_smtp_outcome *outcome, int 
         verdict->prefix = "refused: ";
         break;
     case HS_SMTP_TEMPORARY:
-        queue(verdict, back_off(tries, random), "the relay asks to try later: ");
+        queue(verdict, back_off(tries, random),
+              outcome->is_sender_refused ? "the relay refuses the sender: "
+                                         : "the relay asks to try later: ");
         break;
     case HS_SMTP_AMBIGUOUS:
         queue(verdict, back_off(tries, random), "maybe delivered, the relay's answer was lost: ");

@@ -84,9 +84,14 @@ static int begin_envelope(void *data, char *peer, char *local, int peer_port, in
     (void)local;
     (void)peer_port;
     (void)local_port;
-    smtp->now.stage = HS_SMTP_ENVELOPE;
+    smtp->now.stage = HS_SMTP_SENDER;
     memset(&smtp->now.reply, 0, sizeof(smtp->now.reply));
     return hs_smtp_sockets_is_stopped(&smtp->sockets) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static int is_envelope(hs_smtp_stage stage)
+{
+    return stage == HS_SMTP_SENDER || stage == HS_SMTP_ENVELOPE;
 }
 
 static size_t take_reply(char *line, size_t size, size_t count, void *data)
@@ -97,8 +102,10 @@ static size_t take_reply(char *line, size_t size, size_t count, void *data)
     hs_smtp_reply_add(reply, line, size * count);
     /* curl answers a refused MAIL, RCPT or DATA by QUIT and waits for its 221 as long as for any
      * reply, 10 minutes; like this QUIT goes out, and nobody waits. */
-    if (smtp->now.stage == HS_SMTP_ENVELOPE && reply->code >= 400 && !reply->more) {
+    if (is_envelope(smtp->now.stage) && reply->code >= 400 && !reply->more) {
         hs_smtp_sockets_shutdown(&smtp->sockets, SHUT_RD);
+    } else if (smtp->now.stage == HS_SMTP_SENDER && reply->code >= 200 && !reply->more) {
+        smtp->now.stage = HS_SMTP_ENVELOPE;
     }
     return size * count;
 }
@@ -330,6 +337,8 @@ static void judge(hs_smtp_outcome *out, hs_smtp *smtp, CURLcode rc)
         hs_smtp_reply_mask(out->reply, reply->text, reply->cut);
         out->policy = hs_smtp_reply_is_policy(reply);
     }
+    out->is_sender_refused =
+        out->class == HS_SMTP_TEMPORARY && smtp->now.stage == HS_SMTP_SENDER && reply->code >= 500;
     out->code = reply->code;
     /* Only after these two does the relay owe no answer. On any other connection a late answer to
      * this mail would be taken for the answer to the next one. */
@@ -365,8 +374,8 @@ static int attempt(hs_smtp_outcome *out, hs_smtp *smtp, const hs_smtp_mail *mail
     judge(out, smtp, rc);
     (void)curl_easy_setopt(smtp->curl, CURLOPT_MAIL_RCPT, NULL);
     curl_slist_free_all(recipients);
-    return !smtp->now.is_new && smtp->now.stage >= HS_SMTP_ENVELOPE &&
-           out->class == HS_SMTP_RELAY && apr_time_now() - start < QUICK_US;
+    return !smtp->now.is_new && smtp->now.stage >= HS_SMTP_SENDER && out->class == HS_SMTP_RELAY &&
+           apr_time_now() - start < QUICK_US;
 }
 
 void hs_smtp_send(hs_smtp_outcome *out, hs_smtp *smtp, const hs_smtp_mail *mail)

@@ -29,6 +29,7 @@ typedef struct hs_smtp_outcome {
     hs_smtp_class class;
     int code;   /* the relay's last reply code; 0 where there was none */
     int policy; /* the reply's enhanced code is 5.7.x: the administrator must look (RFC 3463) */
+    int is_sender_refused;          /* for good, and so is every mail; with TEMPORARY */
     char reply[HS_SMTP_REPLY_SIZE]; /* last reply, or what failed: printable ASCII, no address */
 } hs_smtp_outcome;
 

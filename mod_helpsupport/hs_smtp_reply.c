@@ -108,6 +108,11 @@ hs_smtp_class hs_smtp_reply_classify(const hs_smtp_reply *reply, hs_smtp_stage s
     if (!answered || reply->code < 500 || is_mailbox_full(reply)) {
         return HS_SMTP_TEMPORARY;
     }
+    /* MAIL names no recipient: whoever is refused there, every mail is. None may be lost before the
+     * administrator has mended it. */
+    if (stage == HS_SMTP_SENDER) {
+        return HS_SMTP_TEMPORARY;
+    }
     return HS_SMTP_PERMANENT;
 }
 

@@ -19,7 +19,8 @@ typedef enum hs_smtp_class {
 /* How far a mail got. */
 typedef enum hs_smtp_stage {
     HS_SMTP_CONNECTING, /* up to the end of greeting, TLS and login */
-    HS_SMTP_ENVELOPE,   /* MAIL, RCPT, DATA */
+    HS_SMTP_SENDER,     /* MAIL */
+    HS_SMTP_ENVELOPE,   /* RCPT, DATA */
     HS_SMTP_BODY,       /* the relay said 354 */
     HS_SMTP_HANDED_OVER /* the relay may have the final dot */
 } hs_smtp_stage;

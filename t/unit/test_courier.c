@@ -88,7 +88,33 @@ static void test_tries(void)
     (void)station_stop(&s, 1000);
     tap_ok(station_has_logged(&s, "0: the relay refuses mail 3 by its policy"),
            "5.7.x alarms the administrator");
+    tap_ok(station_has_logged(&s, "1: mail 2 was refused: 550 5.1.1 <(address)> no such user"),
+           "another refusal warns");
     tap_ok(!strstr(s.log, "example.com"), "no address in the log");
+    relay_stop(&s, &r);
+    station_close(&s);
+}
+
+static void test_refused_sender(void)
+{
+    const char *line;
+    station s;
+    relay r;
+
+    station_open(&s, root);
+    relay_start(&s, &r, "mail * reply 550 5.7.1 Who are you\n", 0);
+    (void)station_add_site(&s, SITE, r.port, "templates");
+    s.opts.connections = 1;
+    station_submit_many(&s, 5, SITE);
+    station_start(&s);
+    tap_ok(station_comes_to(&s, "SELECT sum(tries) FROM mail WHERE state = 'queued'", 5),
+           "who refuses the sender fails no mail");
+    tap_is_str(station_sql(&s, "SELECT detail FROM mail WHERE id = 5"),
+               "the relay refuses the sender: 550 5.7.1 Who are you", "their histories say why");
+    (void)station_stop(&s, 1000);
+    tap_ok(station_has_logged(&s, "1: the relay refuses the sender of mail "), "a line tells so");
+    line = strstr(s.log, "refuses the sender");
+    tap_ok(line && !strstr(line + 1, "refuses the sender"), "once");
     relay_stop(&s, &r);
     station_close(&s);
 }
@@ -272,6 +298,7 @@ int main(void)
     }
     test_delivery();
     test_tries();
+    test_refused_sender();
     test_unsendable();
     test_outage();
     test_two_relays();

@@ -38,6 +38,7 @@ static range delays(hs_smtp_class class, int tries)
 static void test_classes(void)
 {
     hs_verdict verdict = judge(HS_SMTP_SENT, 3, 7);
+    hs_smtp_outcome refused = {0};
 
     tap_is_str(verdict.state, "sent", "sent");
     tap_ok(!verdict.is_relay_trouble && !*verdict.prefix, "and no more to say");
@@ -53,6 +54,11 @@ static void test_classes(void)
     tap_is_str(verdict.state, "queued", "temporary: again");
     tap_is_int(verdict.counts_as_try, 1, "a try");
     tap_is_int(verdict.is_relay_trouble, 0, "of a relay that works");
+    refused.class = HS_SMTP_TEMPORARY;
+    refused.is_sender_refused = 1;
+    hs_delivery_judge(&verdict, &refused, 0, 7);
+    tap_is_str(verdict.state, "queued", "a refused sender: again");
+    tap_is_str(verdict.prefix, "the relay refuses the sender: ", "it is no \"later\"");
     verdict = judge(HS_SMTP_AMBIGUOUS, 0, 7);
     tap_is_str(verdict.state, "queued", "answer lost: again");
     tap_is_int(verdict.counts_as_try, 1, "a try, too");

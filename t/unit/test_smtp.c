@@ -86,7 +86,9 @@ static void test_refusals(apr_pool_t *pool)
         {"connect 1 reply 554 5.7.1 no", HS_SMTP_RELAY, 554, "554 5.7.1 no"},
         {"ehlo 1+ reply 550 5.7.1 no", HS_SMTP_RELAY, 550, "550 5.7.1 no"},
         {"mail 1 reply 451 4.3.0 later", HS_SMTP_TEMPORARY, 451, "451 4.3.0 later"},
-        {"mail 1 reply 550 5.1.8 sender", HS_SMTP_PERMANENT, 550, "550 5.1.8 sender"},
+        /* a refused sender is no recipient's fault: no mail may be lost for it */
+        {"mail 1 reply 550 5.1.8 sender", HS_SMTP_TEMPORARY, 550, "550 5.1.8 sender"},
+        {"mail 1 reply 550 5.1.8 one\\n550 two", HS_SMTP_TEMPORARY, 550, "550-5.1.8 one two"},
         {"rcpt 1 reply 450 4.2.0 grey", HS_SMTP_TEMPORARY, 450, "450 4.2.0 grey"},
         {"rcpt 1 reply 550 5.1.1 <a@b.example> who", HS_SMTP_PERMANENT, 550, "<(address)> who"},
         {"rcpt 1 reply 550 5.1.1 one\\n550 two", HS_SMTP_PERMANENT, 550, "550-5.1.1 one two"},
@@ -104,7 +106,7 @@ static void test_refusals(apr_pool_t *pool)
         {"rcpt 1 silent", HS_SMTP_TEMPORARY, 250, ""},
         {"dot 1 close", HS_SMTP_AMBIGUOUS, 354, ""},
         {"dot 1 silent", HS_SMTP_AMBIGUOUS, 354, ""},
-        {"mail 1 reply 550 5.1.8 x\nquit * silent", HS_SMTP_PERMANENT, 550, "5.1.8"},
+        {"mail 1 reply 550 5.1.8 x\nquit * silent", HS_SMTP_TEMPORARY, 550, "5.1.8"},
     };
     apr_size_t i;
 
@@ -116,6 +118,8 @@ static void test_refusals(apr_pool_t *pool)
         start_ms = now_ms();
         send_to(&f, "a@b.example", BODY);
         is_outcome(&f, cases[i].class, cases[i].code, cases[i].reply, cases[i].rules);
+        tap_is_int(f.outcome.is_sender_refused, strncmp(cases[i].rules, "mail 1 reply 5", 14) == 0,
+                   "  by its sender");
         tap_ok(now_ms() - start_ms < (strstr(cases[i].rules, "1 silent") ? 2500 : 500),
                "  without waiting for more (%d ms)", now_ms() - start_ms);
         set_rules(&f, "");

@@ -51,6 +51,10 @@ static void test_classes(void)
     } cases[] = {
         {"554 5.7.1 go away", HS_SMTP_CONNECTING, 1, HS_SMTP_RELAY},
         {"", HS_SMTP_CONNECTING, 0, HS_SMTP_RELAY},
+        {"", HS_SMTP_SENDER, 0, HS_SMTP_RELAY},
+        {"530 5.7.0 log in first", HS_SMTP_SENDER, 1, HS_SMTP_RELAY},
+        {"550 5.1.8 we don't know you", HS_SMTP_SENDER, 1, HS_SMTP_TEMPORARY},
+        {"553 5.7.1 not your address", HS_SMTP_SENDER, 1, HS_SMTP_TEMPORARY},
         {"", HS_SMTP_ENVELOPE, 0, HS_SMTP_RELAY},
         {"", HS_SMTP_ENVELOPE, 1, HS_SMTP_RELAY},
         {"250 2.1.0 Ok", HS_SMTP_ENVELOPE, 0, HS_SMTP_TEMPORARY},
