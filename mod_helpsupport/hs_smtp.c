@@ -276,11 +276,14 @@ static void fill_defaults(hs_smtp_opts *opts)
     }
 }
 
-/* It becomes a piece of a URL and of an SMTP command. */
+/* It becomes a piece of a URL and of an SMTP command. No host name has "_", but a ServerName may.
+ */
 static int is_ehlo_name(const char *name)
 {
-    return *name && strlen(name) <= MAX_HOST &&
-           !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")];
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+
+    return *name && strlen(name) <= MAX_HOST && !name[strspn(name, allowed)];
 }
 
 hs_error *hs_smtp_create(hs_smtp **out, const hs_smtp_opts *opts, apr_pool_t *pool)

@@ -308,6 +308,17 @@ static void test_abort(apr_pool_t *pool)
     stop(&f);
 }
 
+static void test_ehlo_name(apr_pool_t *pool)
+{
+    fixture f;
+
+    start(&f, pool, "", NULL, NULL);
+    f.opts.ehlo_name = "my_app";
+    tap_is_int(send_to(&f, "a@b.example", BODY), HS_SMTP_SENT, "a server named my_app sends mail");
+    tap_is_int(count(&f, "connection-1", "EHLO my_app\r\n"), 1, "and says its name");
+    stop(&f);
+}
+
 static void test_options(apr_pool_t *pool)
 {
     hs_smtp_opts opts = {.url = "smtp://localhost", .ehlo_name = "desk.example\r\nQUIT"};
@@ -333,6 +344,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     tap_ok(hs_smtp_init(pool) == NULL, "libcurl starts");
     test_options(pool);
+    test_ehlo_name(pool);
     test_octets(pool);
     test_long_bodies(pool);
     test_injection(pool);
