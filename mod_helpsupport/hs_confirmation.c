@@ -81,13 +81,18 @@ static const char *presentable_name(const char *name, apr_pool_t *pool)
 
 static const char *presentable_message(const char *message, apr_pool_t *pool)
 {
+    hs_buffer clean;
     hs_buffer inert;
 
     if (!message) {
         return NULL;
     }
+    /* first: what escaping leaves out later must not have kept a "://" or ".com" apart; a name
+     * holds nothing of that kind */
+    hs_buffer_init(&clean, TYPICAL_ECHO_OCTETS, pool);
+    hs_escape_text(&clean, message);
     hs_buffer_init(&inert, TYPICAL_ECHO_OCTETS, pool);
-    hs_escape_inert(&inert, message);
+    hs_escape_inert(&inert, clean.data);
     return inert.data;
 }
 

@@ -163,6 +163,9 @@ static void test_echo(void)
         {"a@b", "Hello|"},
         {"<b>", "Hello|"},
         {"agent 007", "Hello|"},
+        {"evil.\xE2\x80\xAE"
+         "com",
+         "Hello|"},                                              /* U+202E */
         {"a b c d e f g h i j k l m n o p q r s t u", "Hello|"}, /* 41 characters */
         {"a b c d e f g h i j k l m n o p q r s t ", "Hello a b c d e f g h i j k l m n"},
         {NULL, "Hello|"},
@@ -180,6 +183,10 @@ static void test_echo(void)
     opts.echo_message = 0;
     has(rendered(confirmation, &ticket, "en"), "|See http: //evil. example\r\n=2E\r\n|help",
         "the message, where it is wanted, without a link");
+    ticket.message = "http:\xE2\x80\xAE//evil.\xE2\x81\xA6"
+                     "example http:\x01//b.example";
+    has(rendered(confirmation, &ticket, "en"), "|http: //evil. example http: //b. example|",
+        "whatever keeps it apart");
 }
 
 static void test_language(void)
