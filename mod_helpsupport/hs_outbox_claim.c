@@ -25,7 +25,6 @@ typedef struct taking {
     const hs_claim *claim;
     const char *lease;
     apr_time_t now;
-    int runs;
     int parked;
     apr_array_header_t *mails; /* of hs_mail *, like the two below */
     const char **recipient_keys;
@@ -329,24 +328,17 @@ static hs_error *apply_limits(hs_store *store, hs_conn *conn, taking *take, apr_
 
 /* ---- the claim ---- */
 
-static hs_error *prepare(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
+static hs_error *park(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
 {
     apr_int64_t now = take->now;
     apr_int64_t poison = POISON_CLAIMS;
-    hs_error *error = NULL;
 
-    if (take->runs++ > 0) {
-        error = hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_MAIL_UNCLAIM),
-                              (const void *[]){take->lease}, pool);
-    }
-    if (!error && take->claim->suspects) {
-        error = hs_conn_query(
-            conn, &take->parked, hs_store_sql(store, HS_SQL_MAIL_PARK),
-            (const void *[]){POISON_DETAIL, &now, take->claim->site, &now, &poison}, pool);
-    }
-    return error;
+    return hs_conn_query(conn, &take->parked, hs_store_sql(store, HS_SQL_MAIL_PARK),
+                         (const void *[]){POISON_DETAIL, &now, take->claim->site, &now, &poison},
+                         pool);
 }
 
+/* May run twice: what a first run has perhaps claimed is nobody's until its lease has run out. */
 static hs_error *take_mails(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
 {
     taking *take = baton;
@@ -356,11 +348,13 @@ static hs_error *take_mails(hs_store *store, hs_conn *conn, void *baton, apr_poo
     apr_int64_t max = claim->max;
     apr_int64_t now;
     hs_rows *rows;
-    hs_error *error;
+    hs_error *error = NULL;
 
     now = take->now = apr_time_now();
     until = now + claim->lease_us;
-    error = prepare(store, conn, take, pool);
+    if (claim->suspects) {
+        error = park(store, conn, take, pool);
+    }
     if (!error) {
         error = hs_conn_select(
             conn, &rows, hs_store_sql(store, sql),

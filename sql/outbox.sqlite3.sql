@@ -7,12 +7,6 @@ SELECT value FROM json_each(%s) AS j
 WHERE EXISTS (SELECT 1 FROM mail INDEXED BY mail_next
               WHERE site = j.value AND state IN ('queued', 'sending') AND next_us <= %lld)
 
--- What a claim with this token (of a try whose outcome was unknown) took, is queued again.
--- name: mail_unclaim
-UPDATE mail SET state = 'queued', lease_token = NULL, lease_until_us = NULL, owner = NULL,
-                claims = claims - 1
-WHERE lease_token = %s AND state = 'sending' AND state IN ('queued', 'sending')
-
 -- Claim: token, owner, until, until, site, now, how many. sending stays since state_us in state
 -- queued. The two differ in which mails they take: those that may kill their sender come alone.
 -- name: mail_claim
