@@ -205,7 +205,6 @@ static int claim(hs_courier *courier, hs_post *post, int max, int suspects)
                      .max = max,
                      .lease_us = HS_COURIER_LEASE_US,
                      .limits = &post->site->limits,
-                     .budget = &post->budget,
                      .suspects = suspects};
     apr_array_header_t *mails = NULL;
     apr_array_header_t *parcels;

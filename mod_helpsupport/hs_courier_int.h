@@ -29,7 +29,6 @@ typedef struct hs_post {
     apr_time_t limit_told; /* when a line was last written, and so below */
     apr_time_t templates_told;
     apr_time_t expire_at;
-    hs_site_budget budget;
 } hs_post;
 
 /* The mails of one claim; their memory is freed when the last has its result stored. */

@@ -36,21 +36,12 @@ typedef struct hs_mail_limits {
     const apr_array_header_t *site;
 } hs_mail_limits;
 
-/* How many mails of a site may pass before its limits are counted again: an eighth of what is left,
- * for 10 s at most. Counting looks at every mail that passed in the period, which may be many.
- * Zeroed at first; whoever claims for the site keeps it. */
-typedef struct hs_site_budget {
-    apr_int64_t left;
-    apr_time_t until_us;
-} hs_site_budget;
-
 typedef struct hs_claim {
     const char *site;  /* one ServerName */
     const char *owner; /* this node: its leases are freed when its sender starts anew */
     int max;           /* 1 and up: never more than can be sent at once, or leases run out unsent */
     apr_interval_time_t lease_us; /* longer than sending a mail may take */
     const hs_mail_limits *limits;
-    hs_site_budget *budget; /* or NULL: count each time */
     int suspects; /* 1: only mails that were claimed twice without a result, 0: only others */
 } hs_claim;
 

@@ -16,10 +16,6 @@
 #define POISON_CLAIMS 5
 #define POISON_DETAIL "given up: each time it was to be sent, the mail process died"
 
-/* How exactly a site's limits are counted: see hs_site_budget. */
-#define BUDGET_SHARE 8
-#define BUDGET_US apr_time_from_sec(10)
-
 /* A claim while its transaction runs. */
 typedef struct taking {
     const hs_claim *claim;
@@ -29,8 +25,7 @@ typedef struct taking {
     apr_array_header_t *mails; /* of hs_mail *, like the two below */
     const char **recipient_keys;
     const char **domains;
-    int *has_passed;       /* counted before */
-    apr_int64_t site_left; /* what the site's limits leave, as far as they were counted */
+    int *has_passed; /* counted before */
 } taking;
 
 static const char *new_lease(apr_pool_t *pool)
@@ -232,9 +227,6 @@ static hs_error *apply_rate(hs_store *store, hs_conn *conn, taking *take, const 
         passed[i] = hs_rows_number(rows, is_shared ? 0 : i, 1);
     }
     mark_over(take, by, rate, passed);
-    if (is_shared && rate->requests - passed[0] < take->site_left) {
-        take->site_left = rate->requests - passed[0];
-    }
     return NULL;
 }
 
@@ -276,52 +268,22 @@ static hs_error *note_passed(hs_store *store, hs_conn *conn, const taking *take,
                          (const void *[]){&now, json.data}, pool);
 }
 
-/* Whether the site's limits need not be counted now. */
-static int is_within_budget(const taking *take)
-{
-    const hs_site_budget *budget = take->claim->budget;
-
-    return budget && budget->left >= take->mails->nelts && take->now < budget->until_us &&
-           take->now >= budget->until_us - BUDGET_US;
-}
-
-static hs_error *apply_site_rates(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
-{
-    hs_site_budget *budget = take->claim->budget;
-    const char **sites = apr_palloc(pool, (apr_size_t)take->mails->nelts * sizeof(char *));
-    const counter by = {take->claim->limits->site, HS_SQL_MAIL_COUNT_SITE, sites, HS_OVER_SITE};
-    hs_error *error;
-
-    if (is_within_budget(take)) {
-        budget->left -= take->mails->nelts;
-        return NULL;
-    }
-    for (int i = 0; i < take->mails->nelts; i++) {
-        sites[i] = take->claim->site;
-    }
-    take->site_left = APR_INT64_MAX;
-    error = apply_rates(store, conn, take, &by, pool);
-    if (budget) {
-        budget->left = error ? 0 : (take->site_left - take->mails->nelts) / BUDGET_SHARE;
-        budget->until_us = take->now + BUDGET_US;
-    }
-    return error;
-}
-
 static hs_error *apply_limits(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
 {
     const hs_mail_limits *limits = take->claim->limits;
-    const counter recipient = {limits->recipient, HS_SQL_MAIL_COUNT_RECIPIENT, take->recipient_keys,
-                               HS_OVER_RECIPIENT};
-    const counter domain = {limits->domain, HS_SQL_MAIL_COUNT_DOMAIN, take->domains,
-                            HS_OVER_DOMAIN};
-    hs_error *error = apply_rates(store, conn, take, &recipient, pool);
+    const char **sites = apr_palloc(pool, (apr_size_t)take->mails->nelts * sizeof(char *));
+    const counter counters[] = {
+        {limits->recipient, HS_SQL_MAIL_COUNT_RECIPIENT, take->recipient_keys, HS_OVER_RECIPIENT},
+        {limits->domain, HS_SQL_MAIL_COUNT_DOMAIN, take->domains, HS_OVER_DOMAIN},
+        {limits->site, HS_SQL_MAIL_COUNT_SITE, sites, HS_OVER_SITE},
+    };
+    hs_error *error = NULL;
 
-    if (!error) {
-        error = apply_rates(store, conn, take, &domain, pool);
+    for (int i = 0; i < take->mails->nelts; i++) {
+        sites[i] = take->claim->site;
     }
-    if (!error) {
-        error = apply_site_rates(store, conn, take, pool);
+    for (int i = 0; i < 3 && !error; i++) {
+        error = apply_rates(store, conn, take, &counters[i], pool);
     }
     return error ? error : note_passed(store, conn, take, pool);
 }
@@ -358,8 +320,7 @@ static hs_error *take_mails(hs_store *store, hs_conn *conn, void *baton, apr_poo
     if (!error) {
         error = hs_conn_select(
             conn, &rows, hs_store_sql(store, sql),
-            (const void *[]){take->lease, claim->owner, &until, &until, claim->site, &now, &max},
-            pool);
+            (const void *[]){take->lease, claim->owner, &until, claim->site, &now, &max}, pool);
     }
     if (error) {
         return error;

@@ -7,11 +7,11 @@ SELECT value FROM json_each(%s) AS j
 WHERE EXISTS (SELECT 1 FROM mail INDEXED BY mail_next
               WHERE site = j.value AND state IN ('queued', 'sending') AND next_us <= %lld)
 
--- Claim: token, owner, until, until, site, now, how many. sending stays since state_us in state
+-- Claim: token, owner, until, site, now, how many. sending stays since state_us in state
 -- queued. The two differ in which mails they take: those that may kill their sender come alone.
 -- name: mail_claim
 UPDATE mail SET state = 'sending', claims = claims + 1, lease_token = %s, owner = %s,
-                lease_until_us = %lld, next_us = %lld
+                next_us = %lld
 WHERE id IN (SELECT id FROM mail INDEXED BY mail_next
              WHERE site = %s AND state IN ('queued', 'sending') AND next_us <= %lld AND claims < 2
              ORDER BY next_us LIMIT %lld)
@@ -24,7 +24,7 @@ RETURNING id, kind, recipient, language, message_id, message, tries, passed_us,
 
 -- name: mail_claim_suspect
 UPDATE mail SET state = 'sending', claims = claims + 1, lease_token = %s, owner = %s,
-                lease_until_us = %lld, next_us = %lld
+                next_us = %lld
 WHERE id IN (SELECT id FROM mail INDEXED BY mail_suspect
              WHERE site = %s AND state IN ('queued', 'sending') AND claims >= 2 AND next_us <= %lld
              ORDER BY next_us LIMIT %lld)
@@ -38,7 +38,7 @@ RETURNING id, kind, recipient, language, message_id, message, tries, passed_us,
 -- A mail that was claimed so often without a result is given up: detail, now, site, now, how often.
 -- name: mail_park
 UPDATE mail SET state = 'failed', detail = %s, state_us = %lld, claims = 0,
-                lease_token = NULL, lease_until_us = NULL, owner = NULL
+                lease_token = NULL, owner = NULL
 WHERE id IN (SELECT id FROM mail INDEXED BY mail_suspect
              WHERE site = %s AND state IN ('queued', 'sending') AND claims >= 2 AND next_us <= %lld
              AND claims >= %lld)
@@ -79,7 +79,7 @@ UPDATE mail SET message = %s WHERE id = %lld AND lease_token = %s AND message IS
 UPDATE mail SET state = j.value->>2, detail = j.value->>3, tries = tries + (j.value->>5),
                 state_us = CASE j.value->>2 WHEN 'queued' THEN state_us ELSE %lld END,
                 next_us = %lld + (j.value->>4), claims = 0,
-                lease_token = NULL, lease_until_us = NULL, owner = NULL,
+                lease_token = NULL, owner = NULL,
                 message = CASE WHEN j.value->>2 IN ('sent', 'suppressed') THEN NULL ELSE message END
 FROM json_each(%s) AS j
 WHERE mail.id = j.value->>0 AND mail.lease_token = j.value->>1
@@ -87,7 +87,7 @@ WHERE mail.id = j.value->>0 AND mail.lease_token = j.value->>1
 -- What this owner claimed before it died: now, owner.
 -- name: mail_release
 UPDATE mail SET state = 'queued', next_us = %lld,
-                lease_token = NULL, lease_until_us = NULL, owner = NULL
+                lease_token = NULL, owner = NULL
 WHERE state = 'sending' AND owner = %s AND state IN ('queued', 'sending')
 
 -- Mails of a site that nobody is sending and that were queued before then: site, now, then.
@@ -100,7 +100,7 @@ AND (state = 'queued' OR next_us <= %lld) AND state_us < %lld LIMIT 500
 -- name: mail_expire
 UPDATE mail SET state = 'failed', state_us = %lld,
                 detail = %s || CASE detail WHEN '' THEN '' ELSE '; last: ' || detail END,
-                lease_token = NULL, lease_until_us = NULL, owner = NULL
+                lease_token = NULL, owner = NULL
 WHERE id IN (SELECT value FROM json_each(%s)) AND state IN ('queued', 'sending')
 AND (state = 'queued' OR next_us <= %lld) AND state_us < %lld
 

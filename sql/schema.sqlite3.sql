@@ -101,7 +101,6 @@ CREATE TABLE mail (
     claims           INTEGER NOT NULL DEFAULT 0, -- claims without a result: parks a poisonous mail
     tries            INTEGER NOT NULL DEFAULT 0, -- answers of the relay that said "later"
     lease_token      TEXT,                       -- who finishes it must show this
-    lease_until_us   INTEGER,
     owner            TEXT,                       -- node and process that claimed it
     passed_us        INTEGER,                    -- when the limits let it pass: counts from then on
     message_id       TEXT    NOT NULL,           -- local part of the Message-ID, the same in each try
