@@ -239,7 +239,8 @@ static apr_interval_time_t longest_period(const hs_courier *courier)
     return longest;
 }
 
-/* All of them, before anything is claimed: none may go out after its age. */
+/* All of them, before anything is claimed: none may go out after its age. There may be so many that
+ * httpd would have to kill us before the last. */
 static hs_error *expire(hs_courier *courier, hs_post *post)
 {
     int total = 0;
@@ -250,7 +251,7 @@ static hs_error *expire(hs_courier *courier, hs_post *post)
         error = hs_outbox_expire(courier->store, post->site->name, post->site->max_age_us, &count,
                                  courier->scratch);
         total += error ? 0 : count;
-    } while (!error && count > 0);
+    } while (!error && count > 0 && !is_stopping(courier));
     if (total) {
         hs_courier_say(courier, HS_COURIER_ERROR,
                        "%d mails of %s are given up: older than HelpSupportMailMaxAge", total,

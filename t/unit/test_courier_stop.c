@@ -12,6 +12,8 @@ static apr_pool_t *root;
 
 #define LEASED "SELECT count(*) FROM mail WHERE state = 'sending' OR lease_token IS NOT NULL"
 
+#define FAILED "SELECT count(*) FROM mail WHERE state = 'failed'"
+
 static void wait_for_mails(const station *s, const relay *r, int want)
 {
     for (int i = 0; i < 1000 && relay_mails(s, r) < want; i++) {
@@ -57,6 +59,32 @@ static void test_cut(void)
     tap_is_str(station_sql(&s, LEASED), "0", "none is kept");
     tap_ok(station_has_logged(&s, "1: mail 1 was maybe delivered"), "a line tells of each");
     relay_stop(&s, &r);
+    station_close(&s);
+}
+
+/* The stop comes while a great many mails are given up. */
+static void test_stop_while_old(void)
+{
+    station s;
+
+    station_open(&s, root);
+    (void)station_add_site(&s, SITE, 1, "templates");
+    station_submit(&s, "a@example.com", SITE);
+    station_sql(&s, "UPDATE mail SET state_us = 1");
+    station_sql(&s, "WITH RECURSIVE n(i) AS (VALUES(2) UNION ALL SELECT i + 1 FROM n "
+                    "WHERE i < 40000) "
+                    "INSERT INTO mail (ticket, kind, site, recipient, recipient_key, "
+                    "recipient_domain, language, state, detail, state_us, created_us, next_us, "
+                    "message_id) SELECT i, kind, site, recipient, recipient_key, "
+                    "recipient_domain, language, state, detail, state_us, created_us, next_us, "
+                    "message_id FROM mail, n");
+    station_need(station_number(&s, "SELECT count(*) FROM mail") == 40000, "too few mails");
+    station_start(&s);
+    for (int i = 0; i < 1000 && !station_number(&s, FAILED); i++) {
+        apr_sleep(1000);
+    }
+    (void)station_stop(&s, 1000);
+    tap_ok(station_number(&s, FAILED) < 40000, "stops before the last old mail is given up");
     station_close(&s);
 }
 
@@ -216,6 +244,7 @@ int main(void)
     test_kills(); /* first: it forks, and there must be no other thread yet */
     test_drain();
     test_cut();
+    test_stop_while_old();
     test_recovery();
     test_locked();
     test_no_database();
