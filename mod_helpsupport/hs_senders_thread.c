@@ -70,7 +70,7 @@ static void set_hopeless(hs_smtp_outcome *outcome, const char *why)
 {
     memset(outcome, 0, sizeof(*outcome));
     outcome->class = HS_SMTP_RELAY;
-    hs_smtp_reply_mask(outcome->reply, why, 0);
+    hs_smtp_reply_mask(outcome->reply, why, 0, NULL);
 }
 
 /* Make the thread's connection to a relay, when it is first needed. Without the mutex. Returns

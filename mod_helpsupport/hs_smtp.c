@@ -320,9 +320,10 @@ hs_error *hs_smtp_create(hs_smtp **out, const hs_smtp_opts *opts, apr_pool_t *po
 
 static void set_outcome(hs_smtp_outcome *out, hs_smtp_class class, const char *text)
 {
+    /* our words or curl's: they don't name the recipient */
     memset(out, 0, sizeof(*out));
     out->class = class;
-    hs_smtp_reply_mask(out->reply, text, 0);
+    hs_smtp_reply_mask(out->reply, text, 0, NULL);
 }
 
 static void judge(hs_smtp_outcome *out, hs_smtp *smtp, CURLcode rc)
@@ -337,7 +338,7 @@ static void judge(hs_smtp_outcome *out, hs_smtp *smtp, CURLcode rc)
                     *smtp->trouble ? smtp->trouble : curl_easy_strerror(rc));
     }
     if (rc == CURLE_OK || reply->code >= 400) {
-        hs_smtp_reply_mask(out->reply, reply->text, reply->cut);
+        hs_smtp_reply_mask(out->reply, reply->text, reply->cut, smtp->now.mail->recipient);
         out->policy = hs_smtp_reply_is_policy(reply);
     }
     out->is_sender_refused =

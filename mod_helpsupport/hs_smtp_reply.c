@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_smtp_reply.h"
 
+#include <apr_cstr.h>
+
 #include <string.h>
 
 #define QUIT_REPLY 221
@@ -125,18 +127,48 @@ static apr_size_t put(char out[HS_SMTP_REPLY_SIZE], apr_size_t at, const char *o
     return at;
 }
 
-void hs_smtp_reply_mask(char out[HS_SMTP_REPLY_SIZE], const char *text, int is_cut)
+/* What of an address names its owner. */
+static apr_size_t name_length(const char *address)
+{
+    apr_size_t length = strcspn(address, "+@");
+
+    return length ? length : strcspn(address, "@");
+}
+
+static int is_letter_or_digit(char octet)
+{
+    return (octet >= '0' && octet <= '9') || ((octet | 0x20) >= 'a' && (octet | 0x20) <= 'z');
+}
+
+/* Whether the recipient's name stands there, not as a part of something longer. */
+static int names(const char *word, apr_size_t length, const char *recipient)
+{
+    apr_size_t size = recipient ? name_length(recipient) : 0;
+
+    for (apr_size_t at = 0; size && at + size <= length; at++) {
+        if (apr_cstr_casecmpn(word + at, recipient, size) == 0 &&
+            (at == 0 || !is_letter_or_digit(word[at - 1])) &&
+            (at + size == length || !is_letter_or_digit(word[at + size]))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A word ends where an address can't go on; "'" may be a part of one. */
+void hs_smtp_reply_mask(char out[HS_SMTP_REPLY_SIZE], const char *text, int is_cut,
+                        const char *recipient)
 {
     static const char stand_in[] = "(address)";
     apr_size_t at = 0;
 
     while (*text) {
-        apr_size_t word = strcspn(text, " \t<>()[]\"',;:");
+        apr_size_t word = strcspn(text, " \t<>()[]\",;:");
 
         if (is_cut && !text[word]) {
             break;
         }
-        if (memchr(text, '@', word)) {
+        if (memchr(text, '@', word) || names(text, word, recipient)) {
             at = put(out, at, stand_in, sizeof(stand_in) - 1);
         } else {
             at = put(out, at, text, word);

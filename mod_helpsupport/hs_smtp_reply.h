@@ -47,8 +47,11 @@ hs_smtp_class hs_smtp_reply_classify(const hs_smtp_reply *reply, hs_smtp_stage s
  * mend). Thread: any. */
 int hs_smtp_reply_is_policy(const hs_smtp_reply *reply);
 
-/* Write `text` as printable ASCII with every address in it replaced, cut to fit: the recipient must
- * not get into a log. `is_cut`: its last word may be half an address. Thread: any. */
-void hs_smtp_reply_mask(char out[HS_SMTP_REPLY_SIZE], const char *text, int is_cut);
+/* Write `text` as printable ASCII, cut to fit, with "(address)" for every word that holds an "@" or
+ * the local part of `recipient` (NULL: none) without its "+tag", since relays also write "no such
+ * user jane.doe": the recipient must not get into a log. `is_cut`: its last word may be half an
+ * address. Thread: any. */
+void hs_smtp_reply_mask(char out[HS_SMTP_REPLY_SIZE], const char *text, int is_cut,
+                        const char *recipient);
 
 #endif

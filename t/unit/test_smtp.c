@@ -91,6 +91,7 @@ static void test_refusals(apr_pool_t *pool)
         {"mail 1 reply 550 5.1.8 one\\n550 two", HS_SMTP_TEMPORARY, 550, "550-5.1.8 one two"},
         {"rcpt 1 reply 450 4.2.0 grey", HS_SMTP_TEMPORARY, 450, "450 4.2.0 grey"},
         {"rcpt 1 reply 550 5.1.1 <a@b.example> who", HS_SMTP_PERMANENT, 550, "<(address)> who"},
+        {"rcpt 1 reply 550 5.1.1 no user a", HS_SMTP_PERMANENT, 550, "no user (address)"},
         {"rcpt 1 reply 550 5.1.1 one\\n550 two", HS_SMTP_PERMANENT, 550, "550-5.1.1 one two"},
         {"rcpt 1 reply 552 5.2.2 full", HS_SMTP_TEMPORARY, 552, "full"},
         {"data 1 reply 554 5.5.1 no", HS_SMTP_PERMANENT, 554, "554 5.5.1 no"},

@@ -96,25 +96,35 @@ static void test_masking(void)
         const char *text;
         int is_cut;
         const char *want;
+        const char *recipient;
     } cases[] = {
-        {"550 5.1.1 <bob@example.com>: unknown", 0, "550 5.1.1 <(address)>: unknown"},
-        {"550 BOB@Example.com... User unknown", 0, "550 (address) User unknown"},
-        {"a@b.c,d@e.f (g@h.i) \"j@k.l\"", 0, "(address),(address) ((address)) \"(address)\""},
-        {"no\tcontrol\x1b[2J or \xc3\xa9", 0, "no?control?[2J or ??"},
-        {"250 queued as bo", 1, "250 queued as "},
-        {"", 0, ""},
+        {"550 5.1.1 <bob@example.com>: unknown", 0, "550 5.1.1 <(address)>: unknown", NULL},
+        {"550 BOB@Example.com... User unknown", 0, "550 (address) User unknown", NULL},
+        {"a@b.c,d@e.f (g@h.i) \"j@k.l\"", 0, "(address),(address) ((address)) \"(address)\"", NULL},
+        {"no\tcontrol\x1b[2J or \xc3\xa9", 0, "no?control?[2J or ??", NULL},
+        {"250 queued as bo", 1, "250 queued as ", NULL},
+        {"", 0, "", "a@b.example"},
+        {"550 no o'brien@example.com", 0, "550 no (address)", NULL},
+        {"550 no 'bob@example.com'", 0, "550 no (address)", NULL},
+        {"550 No such user jane.doe here", 0, "550 No such user (address) here",
+         "jane.doe@example.com"},
+        {"550 user=Jane.Doe. or jane.doe+x", 0, "550 (address) or (address)",
+         "JANE.doe+tag@example.com"},
+        {"550 it's O'Brien's", 0, "550 it's (address)", "o'brien@example.com"},
+        {"550 janet and mary-jane", 0, "550 janet and (address)", "jane@example.com"},
+        {"550 no +x or x", 0, "550 no (address) or x", "+x@example.com"},
     };
     char out[HS_SMTP_REPLY_SIZE];
     char endless[2 * HS_SMTP_REPLY_SIZE];
     apr_size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        hs_smtp_reply_mask(out, cases[i].text, cases[i].is_cut);
+        hs_smtp_reply_mask(out, cases[i].text, cases[i].is_cut, cases[i].recipient);
         tap_ok(!strcmp(out, cases[i].want), "%s", cases[i].want);
     }
     memset(endless, 'x', sizeof(endless));
     endless[sizeof(endless) - 1] = '\0';
-    hs_smtp_reply_mask(out, endless, 0);
+    hs_smtp_reply_mask(out, endless, 0, NULL);
     tap_is_int((apr_int64_t)strlen(out), HS_SMTP_REPLY_SIZE - 1, "a long text is cut");
 }
 
