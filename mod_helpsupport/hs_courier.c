@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_courier.h"
 
+#include "hs_breaker.h"
 #include "hs_clock.h"
 #include "hs_courier_int.h"
 
@@ -11,6 +12,10 @@
 
 /* Between two looks at what has grown too old. */
 #define HOUSEKEEPING_US apr_time_from_sec(60)
+
+/* Longer than a sender elsewhere that waits for its relay leaves all mails of a site alone. */
+#define STRAY_US (2 * HS_BREAKER_LONGEST_US)
+#define STRAYS_TOLD_US apr_time_from_sec(60 * 60)
 
 /* How long results may take to be stored after the last mail was cut off. */
 #define LAST_WORDS_US apr_time_from_sec(3)
@@ -263,6 +268,28 @@ static hs_error *expire(hs_courier *courier, hs_post *post)
     return error;
 }
 
+/* Since a ServerName was changed, say, and nobody sends for the old one. */
+static hs_error *tell_strays(hs_courier *courier)
+{
+    apr_array_header_t *strays;
+    hs_error *error = hs_outbox_strays(courier->store, &strays, hs_courier_site_names(courier),
+                                       STRAY_US, courier->scratch);
+
+    if (error) {
+        return error;
+    }
+    for (int i = 0; i < strays->nelts; i++) {
+        const hs_stray *stray = &APR_ARRAY_IDX(strays, i, hs_stray);
+
+        hs_courier_say(courier, HS_COURIER_WARNING,
+                       "%" APR_INT64_T_FMT " mails of site %s wait, but no server of this name "
+                       "sends mail here",
+                       stray->count, stray->site);
+    }
+    courier->strays_at = courier->now + (strays->nelts ? STRAYS_TOLD_US : HOUSEKEEPING_US);
+    return NULL;
+}
+
 static void keep_house(hs_courier *courier)
 {
     hs_error *error = NULL;
@@ -279,6 +306,9 @@ static void keep_house(hs_courier *courier)
     if (!error && courier->now >= courier->purge_at) {
         error = hs_outbox_purge(courier->store, longest_period(courier), &count, courier->scratch);
         courier->purge_at = courier->now + (count ? apr_time_from_sec(1) : HOUSEKEEPING_US);
+    }
+    if (!error && courier->now >= courier->strays_at) {
+        error = tell_strays(courier);
     }
     if (error) {
         hs_courier_note_trouble(courier, error);

@@ -273,18 +273,24 @@ static int fetch_suspect(hs_courier *courier)
     return 0;
 }
 
+apr_array_header_t *hs_courier_site_names(hs_courier *courier)
+{
+    apr_array_header_t *names =
+        apr_array_make(courier->scratch, courier->post_count, sizeof(const char *));
+
+    for (int i = 0; i < courier->post_count; i++) {
+        APR_ARRAY_PUSH(names, const char *) = courier->posts[i].site->name;
+    }
+    return names;
+}
+
 /* Ask which sites have something due: one statement that only reads, for all of them. */
 static int look_around(hs_courier *courier)
 {
-    apr_array_header_t *sites =
-        apr_array_make(courier->scratch, courier->post_count, sizeof(const char *));
     apr_array_header_t *due;
-    hs_error *error;
+    hs_error *error =
+        hs_outbox_due(courier->store, &due, hs_courier_site_names(courier), courier->scratch);
 
-    for (int i = 0; i < courier->post_count; i++) {
-        APR_ARRAY_PUSH(sites, const char *) = courier->posts[i].site->name;
-    }
-    error = hs_outbox_due(courier->store, &due, sites, courier->scratch);
     if (error) {
         hs_courier_note_trouble(courier, error);
         return 0;

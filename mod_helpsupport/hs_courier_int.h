@@ -78,6 +78,7 @@ struct hs_courier {
     apr_time_t suspects_at;
     int has_suspect; /* one is at hand; no second is claimed meanwhile */
     apr_time_t purge_at;
+    apr_time_t strays_at;
     apr_time_t db_at; /* the database had trouble: not before */
     apr_interval_time_t db_wait_us;
     apr_time_t db_told;
@@ -122,6 +123,9 @@ void hs_courier_store(hs_courier *courier);
 void hs_courier_tell(hs_courier *courier);
 
 /* hs_courier_fetch.c */
+
+/* The names of the courier's sites, in the scratch pool. */
+apr_array_header_t *hs_courier_site_names(hs_courier *courier);
 
 /* Claim what can be sent, compose it, and give it to the senders. */
 void hs_courier_fetch(hs_courier *courier);

@@ -91,6 +91,17 @@ hs_error *hs_outbox_finish(hs_store *store, const apr_array_header_t *results, i
 hs_error *hs_outbox_expire(hs_store *store, const char *site, apr_interval_time_t max_age_us,
                            int *count, apr_pool_t *pool) HS_MUSTCHECK;
 
+/* Mails that wait for a site of which no sender seems to know, since none has been claimed and none
+ * has come for `idle_us`: those of all sites but `sites` (array of const char *), as an array of
+ * hs_stray. Only reads. */
+typedef struct hs_stray {
+    const char *site;
+    apr_int64_t count;
+} hs_stray;
+hs_error *hs_outbox_strays(hs_store *store, apr_array_header_t **strays,
+                           const apr_array_header_t *sites, apr_interval_time_t idle_us,
+                           apr_pool_t *pool) HS_MUSTCHECK;
+
 /* Remove recipients and octets from some old rows; what the ticket's history shows stays. Those are
  * mails sent or suppressed 7 days ago, or longer where limits count further back (`counted_us`),
  * and failed ones after 30 days. *count: how many, at most 500 of each state a call. */

@@ -364,3 +364,25 @@ hs_error *hs_outbox_due(hs_store *store, apr_array_header_t **due, const apr_arr
     }
     return NULL;
 }
+
+hs_error *hs_outbox_strays(hs_store *store, apr_array_header_t **strays,
+                           const apr_array_header_t *sites, apr_interval_time_t idle_us,
+                           apr_pool_t *pool)
+{
+    apr_int64_t since = apr_time_now() - idle_us;
+    const char *list =
+        string_list((const char *const *)(const void *)sites->elts, sites->nelts, pool);
+    hs_rows *rows;
+    hs_error *error =
+        hs_store_select(store, &rows, HS_SQL_MAIL_STRAYS, (const void *[]){list, &since}, pool);
+
+    if (error) {
+        return error;
+    }
+    *strays = apr_array_make(pool, rows->count + 1, sizeof(hs_stray));
+    for (int row = 0; row < rows->count; row++) {
+        APR_ARRAY_PUSH(*strays, hs_stray) =
+            (hs_stray){hs_rows_text(rows, row, 0), hs_rows_number(rows, row, 1)};
+    }
+    return NULL;
+}

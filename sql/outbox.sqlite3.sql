@@ -104,6 +104,21 @@ UPDATE mail SET state = 'failed', state_us = %lld,
 WHERE id IN (SELECT value FROM json_each(%s)) AND state IN ('queued', 'sending')
 AND (state = 'queued' OR next_us <= %lld) AND state_us < %lld
 
+-- Mails of each site but these that nobody has touched since then: JSON array of sites, then. Steps
+-- from site to site in the index.
+-- name: mail_strays
+WITH RECURSIVE s(site) AS (
+    SELECT min(site) FROM mail INDEXED BY mail_next WHERE state IN ('queued', 'sending')
+    UNION ALL
+    SELECT (SELECT min(m.site) FROM mail AS m INDEXED BY mail_next
+            WHERE m.site > s.site AND m.state IN ('queued', 'sending'))
+    FROM s WHERE s.site IS NOT NULL)
+SELECT s.site, (SELECT count(*) FROM mail AS m INDEXED BY mail_next
+                WHERE m.site = s.site AND m.state IN ('queued', 'sending'))
+FROM s WHERE s.site IS NOT NULL AND s.site NOT IN (SELECT value FROM json_each(%s))
+AND NOT EXISTS (SELECT 1 FROM mail AS m INDEXED BY mail_next
+                WHERE m.site = s.site AND m.state IN ('queued', 'sending') AND m.next_us > %lld)
+
 -- At most 500 mails lose what only sending and limits needed; the history keeps the rest: state, a
 -- time.
 -- name: mail_purge

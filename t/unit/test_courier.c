@@ -209,12 +209,16 @@ static void test_two_relays(void)
     (void)station_add_site(&s, SITE, good.port, "templates");
     station_submit_many(&s, 30, "bad.example");
     station_submit_many(&s, 30, SITE);
-    station_submit_many(&s, 1, "unknown.example");
+    station_submit_many(&s, 2, "unknown.example");
+    station_sql(&s, "UPDATE mail SET next_us = next_us - 601000000 WHERE site = 'unknown.example'");
     station_start(&s);
     tap_ok(station_sends(&s, 30), "a relay that hangs doesn't keep another one's mails");
     tap_is_int(relay_mails(&s, &good), 30, "which all went there");
     tap_is_str(station_sql(&s, "SELECT state || claims FROM mail WHERE site = 'unknown.example'"),
                "queued0", "a site that nobody knows is left alone");
+    tap_ok(station_has_logged(&s, "1: 2 mails of site unknown.example wait, but no server of this "
+                                  "name sends mail here"),
+           "and a line tells so");
     tap_ok(station_stop(&s, 100) < 2000, "what hangs is cut off");
     tap_is_str(station_sql(&s, "SELECT count(*) FROM mail WHERE state = 'sending'"), "0",
                "and given back");

@@ -432,6 +432,48 @@ static void test_expire(fixture *f)
     tap_is_int(finish_as(f, mail, "sent"), 0, "which goes on");
 }
 
+/* "site: count" of each; `idle_s`: of hs_outbox_strays. */
+static const char *strays(const fixture *f, int idle_s)
+{
+    apr_array_header_t *known = apr_array_make(f->pool, 2, sizeof(const char *));
+    apr_array_header_t *all;
+    const char *text = "";
+
+    APR_ARRAY_PUSH(known, const char *) = SITE;
+    APR_ARRAY_PUSH(known, const char *) = "b";
+    if (!fixture_worked(
+            hs_outbox_strays(f->store, &all, known, apr_time_from_sec(idle_s), f->pool))) {
+        bail_out("the database can't be used");
+    }
+    for (int i = 0; i < all->nelts; i++) {
+        const hs_stray *stray = &APR_ARRAY_IDX(all, i, hs_stray);
+
+        text = apr_psprintf(f->pool, "%s%s: %d;", text, stray->site, (int)stray->count);
+    }
+    return text;
+}
+
+static void test_strays(fixture *f)
+{
+    static const char *const sites[] = {"a", "b", "c", "a", SITE, "zz", "zz"};
+    hs_claim what = usual_claim(1);
+
+    tap_is_str(strays(f, 0), "", "no mails, no strays");
+    for (int i = 0; i < 7; i++) {
+        submit(f, "jane@example.com", sites[i]);
+    }
+    tap_is_str(strays(f, 600), "", "new mails are no strays");
+    tap_is_str(strays(f, 0), "a: 2;c: 1;zz: 2;", "old ones are, of each site that isn't known");
+    alter(f, "UPDATE mail SET next_us = next_us - 700000000");
+    tap_is_str(strays(f, 600), "a: 2;c: 1;zz: 2;", "when nobody has come for them");
+    what.site = "zz";
+    (void)claim(f, &what);
+    tap_is_str(strays(f, 600), "a: 2;c: 1;", "not those of a site that is being sent for");
+    what.site = "c";
+    (void)finish_as(f, nth(claim(f, &what), 0), "sent");
+    tap_is_str(strays(f, 0), "a: 2;", "nor what is sent");
+}
+
 static void test_purge(fixture *f)
 {
     static const char *const states[] = {"sent", "suppressed", "failed", "queued"};
@@ -553,6 +595,7 @@ int main(void)
                                                test_other_limits,
                                                test_site_limit,
                                                test_expire,
+                                               test_strays,
                                                test_purge,
                                                test_admin,
                                                test_sites_with_odd_names};
