@@ -214,6 +214,7 @@ static int start_senders(hs_courier *courier)
 /* Returns whether mails may be claimed; 0 when it is to stop before that. */
 static int begin(hs_courier *courier)
 {
+    courier->now = hs_clock_now();
     make_pools(courier);
     open_journal(courier);
     while (!is_stopping(courier) && !recover(courier)) {

@@ -9,6 +9,7 @@
 #include <ap_mpm.h>
 #include <apr_portable.h>
 #include <apr_strings.h>
+#include <http_core.h>
 #include <mpm_common.h>
 #include <unixd.h>
 
@@ -20,7 +21,10 @@
 
 #define GRACEFUL_DRAIN_US apr_time_from_sec(10)
 #define STOP_DRAIN_US apr_time_from_sec(1) /* httpd's own stop sends SIGKILL after some 9 s */
-#define RESPAWN_PAUSE_US apr_time_from_sec(1)
+#define RESTART_PATIENCE_US apr_time_from_msec(200)
+#define HANGS_US apr_time_from_sec(5) /* longer than that after its time a courier doesn't end */
+#define DIES_AT_ONCE_US apr_time_from_sec(5) /* httpd looks for dead children once a second */
+#define PAUSE_MAX_S 32
 #define LOOK_AROUND_US apr_time_from_sec(1)
 #define DRAIN_LOOK_US apr_time_from_msec(10)
 
@@ -32,6 +36,7 @@ typedef struct sender {
     apr_file_t *wake_read;
     apr_proc_t process;
     apr_time_t started_us;
+    int pause_s; /* before it works */
 } sender;
 
 /* ---- the process itself ---- */
@@ -59,7 +64,7 @@ static void catch_signals(void)
     sigset_t all;
 
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     sigaction(SIGINT, &action, NULL);
@@ -101,25 +106,51 @@ static int parent_is_gone(pid_t parent)
     return getppid() != parent;
 }
 
+static int must_end(pid_t parent)
+{
+    return stop_wanted || drain_wanted || parent_is_gone(parent);
+}
+
+/* A sender that died at once is started again later and later, so that neither a core nor the log
+ * is kept busy. */
+static void pause_first(int seconds, int wake_fd, pid_t parent)
+{
+    apr_time_t until = apr_time_now() + apr_time_from_sec(seconds);
+
+    while (apr_time_now() < until && !must_end(parent)) {
+        wait_for_wake(wake_fd, LOOK_AROUND_US);
+    }
+}
+
+/* Returns when all couriers have come to their end, or hang: leases cover what they leave. */
+static void drain(apr_array_header_t *sites, int wake_fd)
+{
+    apr_interval_time_t longest = drain_wanted && !stop_wanted ? GRACEFUL_DRAIN_US : STOP_DRAIN_US;
+    apr_time_t last = apr_time_now() + longest + HANGS_US;
+
+    hs_sender_sites_stop(sites, longest);
+    while (hs_sender_sites_are_running(sites) && apr_time_now() < last) {
+        wait_for_wake(wake_fd, DRAIN_LOOK_US);
+        if (stop_wanted && longest != STOP_DRAIN_US) {
+            longest = STOP_DRAIN_US;
+            last = apr_time_now() + longest + HANGS_US;
+            hs_sender_sites_stop(sites, longest);
+        }
+    }
+}
+
 static void work(apr_array_header_t *sites, int wake_fd, pid_t parent)
 {
-    while (!stop_wanted && !drain_wanted && !parent_is_gone(parent)) {
+    while (!must_end(parent)) {
         hs_sender_sites_start(sites);
         if (wait_for_wake(wake_fd, LOOK_AROUND_US)) {
             hs_sender_sites_wake(sites);
         }
     }
-    hs_sender_sites_stop(sites, drain_wanted && !stop_wanted ? GRACEFUL_DRAIN_US : STOP_DRAIN_US);
-    while (hs_sender_sites_are_running(sites)) {
-        wait_for_wake(wake_fd, DRAIN_LOOK_US);
-        if (stop_wanted) {
-            hs_sender_sites_stop(sites, STOP_DRAIN_US);
-            stop_wanted = 0;
-        }
-    }
+    drain(sites, wake_fd);
 }
 
-static void run(sender *s, pid_t parent, int pauses)
+static void run(sender *s, pid_t parent)
 {
     apr_pool_t *pool;
     apr_array_header_t *sites;
@@ -128,17 +159,17 @@ static void run(sender *s, pid_t parent, int pauses)
     catch_signals();
     ap_close_listeners();
     apr_os_file_get(&wake_fd, s->wake_read);
+    pause_first(s->pause_s, wake_fd, parent);
+    if (must_end(parent)) {
+        _exit(0);
+    }
     apr_pool_create(&pool, NULL);
     apr_pool_tag(pool, "helpsupport_sender");
     sites = hs_sender_sites_open(s->main_server, pool); /* logins and locks are root's to open */
     if (!sites || ap_run_drop_privileges(pool, s->main_server) != OK) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s->main_server,
                      "HS0040: the mail sender can't start; mails wait until it can");
-        apr_sleep(RESPAWN_PAUSE_US);
         _exit(APEXIT_INIT);
-    }
-    if (pauses && !parent_is_gone(parent)) {
-        apr_sleep(RESPAWN_PAUSE_US); /* a sender that dies at once must not keep a core busy */
     }
     if (hs_sender_sites_attach(sites, s->main_server, pool) == APR_SUCCESS) {
         work(sites, wake_fd, parent);
@@ -151,7 +182,7 @@ static void run(sender *s, pid_t parent, int pauses)
 
 static void watch(int reason, void *data, apr_wait_t status);
 
-static int spawn(sender *s, int pauses)
+static int spawn(sender *s)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
@@ -162,12 +193,25 @@ static int spawn(sender *s, int pauses)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (pid == 0) {
-        run(s, parent, pauses);
+        run(s, parent);
     }
     s->process.pid = pid;
     s->started_us = apr_time_now();
     apr_proc_other_child_register(&s->process, watch, s, NULL, s->pconf);
     return OK;
+}
+
+static int next_pause(const sender *s)
+{
+    apr_interval_time_t lived = apr_time_now() - s->started_us - apr_time_from_sec(s->pause_s);
+
+    if (lived >= DIES_AT_ONCE_US) {
+        return 0;
+    }
+    if (s->pause_s == 0) {
+        return 1;
+    }
+    return s->pause_s < PAUSE_MAX_S ? s->pause_s * 2 : s->pause_s;
 }
 
 static int is_stopping(void)
@@ -191,7 +235,8 @@ static void watch(int reason, void *data, apr_wait_t status)
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, s->main_server,
                          "HS0042: the mail sender died (wait status %d); starting it again",
                          status);
-            spawn(s, apr_time_now() - s->started_us < RESPAWN_PAUSE_US);
+            s->pause_s = next_pause(s);
+            spawn(s);
         }
         break;
     case APR_OC_REASON_RESTART: /* httpd stops, or restarts at once */
@@ -203,20 +248,29 @@ static void watch(int reason, void *data, apr_wait_t status)
     }
 }
 
+/* How long to wait for the sender to end. At a restart hardly: an idle one is gone in milliseconds
+ * and reaped here, one that is sending goes on alone while the next waits for its lock. When httpd
+ * ends, as long as the sender may drain: a container or systemd kills what outlives httpd, and
+ * mails that were cut off go out twice. */
+static apr_interval_time_t patience(void)
+{
+    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING ? GRACEFUL_DRAIN_US
+                                                                : RESTART_PATIENCE_US;
+}
+
 /* The configuration ends, and with it the watch, which was registered later and so is over already;
- * to end what isn't registered is a crash in APR. An idle sender is gone in milliseconds and reaped
- * here; one that is sending goes on alone while the next waits for its lock: httpd is never kept
- * waiting. */
+ * to end what isn't registered is a crash in APR. */
 static apr_status_t end(void *data)
 {
     sender *s = data;
+    apr_time_t until = apr_time_now() + patience();
 
     if (!s->process.pid) {
         return APR_SUCCESS;
     }
     kill(s->process.pid, SIGUSR1);
-    for (int i = 0; i < 20 && waitpid(s->process.pid, NULL, WNOHANG) == 0; i++) {
-        apr_sleep(apr_time_from_msec(10));
+    while (waitpid(s->process.pid, NULL, WNOHANG) == 0 && apr_time_now() < until) {
+        apr_sleep(DRAIN_LOOK_US);
     }
     return APR_SUCCESS;
 }
@@ -237,8 +291,10 @@ int hs_sender_start(hs_node *node, server_rec *main_server, apr_pool_t *pconf)
                      "HS0043: no pipe for the mail sender");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    apr_file_inherit_unset(s->wake_read); /* nobody's who runs another program */
+    apr_file_inherit_unset(node->wake);
     apr_pool_cleanup_register(pconf, s, end, apr_pool_cleanup_null);
-    return spawn(s, 0);
+    return spawn(s);
 }
 
 void hs_sender_wake(void *node)

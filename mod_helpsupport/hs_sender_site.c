@@ -14,6 +14,8 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LOGIN_MAX 512
 #define POLL_US apr_time_from_sec(1)
@@ -25,9 +27,11 @@ typedef struct desk {
     server_rec *main_server;
     apr_array_header_t *sites; /* of hs_courier_site */
     const char *owner;
+    const char *lock_path;
     int lock_fd;
     hs_courier *courier;
     apr_pool_t *pool;
+    apr_thread_t *thread; /* NULL: not started, or joined */
     int has_started;
     atomic_int is_running;
 } desk;
@@ -61,6 +65,22 @@ static const char *lock_path(const hs_server_config *server, apr_pool_t *pool)
         pool, apr_psprintf(pool, "helpsupport-%08x.lock", apr_hashfunc_default(key, &length)));
 }
 
+/* The journal in it is written as root: so it must be a plain file of ours, not what somebody has
+ * put in its place where the runtime folder is everyone's. */
+static int open_lock(const char *path)
+{
+    struct stat found;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd >= 0 && (fstat(fd, &found) != 0 || !S_ISREG(found.st_mode) ||
+                    found.st_uid != geteuid() || found.st_nlink != 1)) {
+        close(fd);
+        errno = EPERM;
+        return -1;
+    }
+    return fd;
+}
+
 static desk *make_desk(const hs_server_config *server, server_rec *main_server, apr_pool_t *pool)
 {
     desk *d = apr_pcalloc(pool, sizeof(*d));
@@ -72,11 +92,14 @@ static desk *make_desk(const hs_server_config *server, server_rec *main_server, 
     d->main_server = main_server;
     d->sites = apr_array_make(pool, 2, sizeof(hs_courier_site));
     d->owner = apr_pstrcat(pool, host, ":", path, NULL);
-    d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    d->lock_path = path;
+    d->lock_fd = open_lock(path);
     apr_pool_create(&d->pool, pool);
     if (d->lock_fd < 0) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, main_server,
-                     "HS0050: %s can't be opened: check DefaultRuntimeDir", path);
+        ap_log_error(
+            APLOG_MARK, APLOG_CRIT, errno, main_server,
+            "HS0050: %s can't be opened, or is no file of this user's: check DefaultRuntimeDir",
+            path);
         return NULL;
     }
     return d;
@@ -112,9 +135,12 @@ static int read_login(hs_smtp_opts *relay, const char *file, server_rec *s, apr_
         rv = apr_file_gets(line, sizeof(line), f);
         apr_file_close(f);
     }
-    line[strcspn(rv == APR_SUCCESS ? line : "", "\r\n")] = '\0';
+    if (rv != APR_SUCCESS || strlen(line) == sizeof(line) - 1) {
+        line[0] = '\0';
+    }
+    line[strcspn(line, "\r\n")] = '\0';
     colon = strchr(line, ':');
-    if (rv != APR_SUCCESS || !colon) {
+    if (!colon) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
                      "HS0051: HelpSupportMailLogin %s must hold one line user:password", file);
         return 0;
@@ -239,21 +265,38 @@ static void *APR_THREAD_FUNC courier_thread(apr_thread_t *thread, void *data)
     return NULL;
 }
 
+/* Somebody may have tidied the file away while the former generation held it: its lock is then not
+ * ours, and whoever comes next would lock yet another file. */
+static int has_lock(const desk *d)
+{
+    struct stat ours;
+    struct stat theirs;
+
+    return flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0 && fstat(d->lock_fd, &ours) == 0 &&
+           (stat(d->lock_path, &theirs) != 0 ||
+            (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev));
+}
+
+static void start(desk *d)
+{
+    atomic_store(&d->is_running, 1);
+    d->has_started = 1;
+    if (apr_thread_create(&d->thread, NULL, courier_thread, d, d->pool) != APR_SUCCESS) {
+        d->thread = NULL;
+        d->has_started = 0; /* again in a second */
+        atomic_store(&d->is_running, 0);
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, d->main_server,
+                     "HS0056: no thread for the mail sender; trying again");
+    }
+}
+
 void hs_sender_sites_start(apr_array_header_t *sites)
 {
     for (int i = 0; i < sites->nelts; i++) {
         desk *d = APR_ARRAY_IDX(sites, i, desk *);
-        apr_thread_t *thread;
 
-        if (d->has_started || flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-            continue;
-        }
-        atomic_store(&d->is_running, 1);
-        d->has_started = 1;
-        if (apr_thread_create(&thread, NULL, courier_thread, d, d->pool) != APR_SUCCESS) {
-            atomic_store(&d->is_running, 0);
-            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, d->main_server,
-                         "HS0056: no thread for the mail sender");
+        if (!d->has_started && has_lock(d)) {
+            start(d);
         }
     }
 }
@@ -272,12 +315,28 @@ void hs_sender_sites_stop(apr_array_header_t *sites, apr_interval_time_t drain_u
     }
 }
 
-int hs_sender_sites_are_running(const apr_array_header_t *sites)
+static void join(desk *d)
 {
+    apr_status_t rv;
+
+    if (d->thread) {
+        apr_thread_join(&rv, d->thread);
+        d->thread = NULL;
+    }
+}
+
+int hs_sender_sites_are_running(apr_array_header_t *sites)
+{
+    int running = 0;
+
     for (int i = 0; i < sites->nelts; i++) {
-        if (atomic_load(&APR_ARRAY_IDX(sites, i, desk *)->is_running)) {
-            return 1;
+        desk *d = APR_ARRAY_IDX(sites, i, desk *);
+
+        if (atomic_load(&d->is_running)) {
+            running++;
+        } else {
+            join(d);
         }
     }
-    return 0;
+    return running > 0;
 }

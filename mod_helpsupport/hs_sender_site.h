@@ -29,9 +29,10 @@ apr_status_t hs_sender_sites_attach(apr_array_header_t *sites, server_rec *main_
  * mails. */
 void hs_sender_sites_start(apr_array_header_t *sites);
 
-/* There may be new mail; end within `drain_us`; whether any courier still works. */
+/* There may be new mail; end within `drain_us`; whether any courier still works, after joining
+ * those that don't. */
 void hs_sender_sites_wake(apr_array_header_t *sites);
 void hs_sender_sites_stop(apr_array_header_t *sites, apr_interval_time_t drain_us);
-int hs_sender_sites_are_running(const apr_array_header_t *sites);
+int hs_sender_sites_are_running(apr_array_header_t *sites);
 
 #endif
