@@ -9,7 +9,6 @@
 #include <http_core.h>
 
 #include <string.h>
-#include <unistd.h>
 
 #define DEFAULT_MAX_BODY_BYTES 131072
 #define DEFAULT_POOL_MAX 8
@@ -68,12 +67,18 @@ void *hs_config_create_server(apr_pool_t *p, server_rec *s)
 /* Each pointer that was not set takes the outer server's; the flags likewise. */
 static void merge_mail(hs_mail_config *mail, const hs_mail_config *outer)
 {
-    mail->enabled = mail->enabled == -1 ? outer->enabled : mail->enabled;
+    if (mail->enabled == -1) {
+        mail->enabled = outer->enabled;
+        mail->enabled_by = outer->enabled_by;
+    }
     if (!mail->site_name) {
         mail->site_name = outer->site_name;
         mail->site_url = outer->site_url;
     }
-    mail->server_url = mail->server_url ? mail->server_url : outer->server_url;
+    if (!mail->server_url) {
+        mail->server_url = outer->server_url;
+        mail->server_by = outer->server_by;
+    }
     mail->login_file = mail->login_file ? mail->login_file : outer->login_file;
     mail->from = mail->from ? mail->from : outer->from;
     mail->reply_to = mail->reply_to ? mail->reply_to : outer->reply_to;
@@ -180,7 +185,7 @@ static const char *check_locations(const hs_server_config *server, apr_pool_t *p
         for (int j = 0; j < server->locations->nelts; j++) {
             const hs_location *b = &APR_ARRAY_IDX(server->locations, j, hs_location);
 
-            if (strcmp(a->dir->base, b->dir->base) && lies_in(a->dir->base, b->dir->base)) {
+            if (strcmp(a->dir->base, b->dir->base) != 0 && lies_in(a->dir->base, b->dir->base)) {
                 return apr_psprintf(
                     p, "%s line %d: HelpSupport On inside another such Location, %s line %d",
                     a->directive->filename, a->directive->line_num, b->directive->filename,
@@ -227,28 +232,9 @@ static void fill_mail_defaults(hs_mail_config *mail, const server_rec *s, apr_po
     }
 }
 
-/* httpd's children must not read it, so only its look is checked here; the sender reads it. */
-static const char *check_login_file(const hs_mail_config *mail, apr_pool_t *p)
+static const char *at(const ap_directive_t *directive, const char *text, apr_pool_t *p)
 {
-    apr_finfo_t info;
-    apr_status_t rv;
-
-    if (!mail->login_file) {
-        return NULL;
-    }
-    rv = apr_stat(&info, mail->login_file, APR_FINFO_PROT | APR_FINFO_USER, p);
-    if (rv != APR_SUCCESS) {
-        return apr_psprintf(p, "HelpSupportMailLogin: %s can't be looked at", mail->login_file);
-    }
-    if (info.protection &
-            (APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_WREAD | APR_FPROT_WWRITE) ||
-        info.user != geteuid()) {
-        return apr_psprintf(p,
-                            "HelpSupportMailLogin: %s must belong to the user who starts httpd and "
-                            "have mode 0600",
-                            mail->login_file);
-    }
-    return NULL;
+    return apr_psprintf(p, "%s line %d: %s", directive->filename, directive->line_num, text);
 }
 
 static const char *check_mail(hs_server_config *server, const server_rec *s, apr_pool_t *p)
@@ -256,21 +242,17 @@ static const char *check_mail(hs_server_config *server, const server_rec *s, apr
     hs_mail_config *mail = &server->mail;
     hs_confirmation_opts opts;
     hs_error *error;
-    const char *wrong;
 
     if (!mail->enabled || !mail->server_url || !server->locations->nelts) {
         return mail->enabled == 1 && !mail->server_url
-                   ? "HelpSupportMail On needs a HelpSupportMailServer"
+                   ? at(mail->enabled_by, "HelpSupportMail On needs a HelpSupportMailServer", p)
                    : NULL;
     }
     if (!mail->from) {
-        return "HelpSupportMailServer needs a HelpSupportMailFrom \"Name <address>\"";
+        return at(mail->server_by,
+                  "HelpSupportMailServer needs a HelpSupportMailFrom \"Name <address>\"", p);
     }
     fill_mail_defaults(mail, s, p);
-    wrong = check_login_file(mail, p);
-    if (wrong) {
-        return wrong;
-    }
     opts = (hs_confirmation_opts){.folder = mail->template_folder,
                                   .site_name = mail->site_name,
                                   .site_url = mail->site_url,
@@ -281,10 +263,25 @@ static const char *check_mail(hs_server_config *server, const server_rec *s, apr
     return error ? error->text : NULL;
 }
 
+/* httpd lets a virtual host without a directive of ours share the main server's record, but what is
+ * filled in here differs: its name. */
+static void part_servers(server_rec *main_server, apr_pool_t *p)
+{
+    hs_server_config *shared = hs_config_server(main_server);
+
+    for (server_rec *s = main_server->next; s; s = s->next) {
+        if (hs_config_server(s) == shared) {
+            ap_set_module_config(s->module_config, &helpsupport_module,
+                                 hs_config_merge_server(p, shared, hs_config_create_server(p, s)));
+        }
+    }
+}
+
 const char *hs_config_check(server_rec *main_server, apr_pool_t *p)
 {
     int is_threaded = AP_MPMQ_NOT_SUPPORTED;
 
+    part_servers(main_server, p);
     ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
     for (server_rec *s = main_server; s; s = s->next) {
         hs_server_config *server = hs_config_server(s);

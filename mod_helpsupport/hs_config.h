@@ -12,7 +12,8 @@
 #include <httpd.h>
 #include <http_config.h>
 
-/* One database as one child uses it; servers with the same HelpSupportDB share it. */
+/* One database as one child uses it; servers with the same HelpSupportDB, Pool and Prepare share
+ * it. */
 typedef struct hs_database {
     hs_store *store;
     hs_token_cache *tokens;
@@ -44,10 +45,12 @@ typedef struct hs_location {
 
 /* What becomes of a server's confirmation mails. */
 typedef struct hs_mail_config {
-    int enabled;           /* HelpSupportMail; -1: not set, which is on if there is a server_url */
-    const char *site_name; /* HelpSupportSite; NULL: the ServerName */
+    int enabled; /* HelpSupportMail; -1: not set, which is on if there is a server_url */
+    const ap_directive_t *enabled_by; /* the line that said so */
+    const char *site_name;            /* HelpSupportSite; NULL: the ServerName */
     const char *site_url;
     const char *server_url;
+    const ap_directive_t *server_by; /* the line that set it */
     const char *login_file;
     const hs_mailbox *from;
     const hs_mailbox *reply_to;

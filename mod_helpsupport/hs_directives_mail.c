@@ -7,10 +7,12 @@
 #include "hs_template.h"
 #include "hs_utf8.h"
 
+#include <apr_file_info.h>
 #include <apr_strings.h>
 #include <http_core.h>
 
 #include <string.h>
+#include <unistd.h>
 
 #define CONNECTIONS_MAX 64
 
@@ -23,6 +25,7 @@ const char *hs_mail_set_enabled(cmd_parms *cmd, void *config, int on)
 {
     (void)config;
     mail_of(cmd)->enabled = on;
+    mail_of(cmd)->enabled_by = cmd->directive;
     return NULL;
 }
 
@@ -49,14 +52,32 @@ const char *hs_mail_set_server(cmd_parms *cmd, void *config, const char *url)
         return apr_pstrcat(cmd->pool, "HelpSupportMailServer: ", error->text, NULL);
     }
     mail_of(cmd)->server_url = url;
+    mail_of(cmd)->server_by = cmd->directive;
     return NULL;
 }
 
+/* httpd's children must not read it, so only its look is checked here; the mail process reads it.
+ */
 const char *hs_mail_set_login(cmd_parms *cmd, void *config, const char *file)
 {
+    const char *path = ap_server_root_relative(cmd->pool, file);
+    const apr_fileperms_t others = APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_GEXECUTE |
+                                   APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_WEXECUTE;
+    apr_finfo_t info;
+
     (void)config;
-    mail_of(cmd)->login_file = ap_server_root_relative(cmd->pool, file);
-    return mail_of(cmd)->login_file ? NULL : "HelpSupportMailLogin: not a path";
+    if (!path || apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_PROT | APR_FINFO_USER,
+                          cmd->temp_pool) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "HelpSupportMailLogin: %s can't be looked at", file);
+    }
+    if (info.filetype != APR_REG || (info.protection & others) || info.user != geteuid()) {
+        return apr_psprintf(cmd->pool,
+                            "HelpSupportMailLogin: %s must be a file that belongs to the user who "
+                            "starts httpd and has mode 0600",
+                            path);
+    }
+    mail_of(cmd)->login_file = path;
+    return NULL;
 }
 
 static const char *read_mailbox(const cmd_parms *cmd, const hs_mailbox **mailbox, const char *text)
@@ -107,13 +128,26 @@ const char *hs_mail_set_connections(cmd_parms *cmd, void *config, const char *co
     return NULL;
 }
 
+/* httpd's own form of times says "min" for minutes and has no days; the periods of our limits say m
+ * and d, so both are taken here. */
+static int read_time(apr_interval_time_t *us, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    int is_minutes = !strcmp(text + digits, "m");
+
+    if (digits == 0 || digits > 9 || (!is_minutes && strcmp(text + digits, "d") != 0)) {
+        return ap_timeout_parameter_parse(text, us, "s") == APR_SUCCESS;
+    }
+    *us = apr_time_from_sec(apr_atoi64(text) * (is_minutes ? 60 : 24 * 60 * 60));
+    return 1;
+}
+
 const char *hs_mail_set_max_age(cmd_parms *cmd, void *config, const char *time)
 {
     hs_mail_config *mail = mail_of(cmd);
 
     (void)config;
-    if (ap_timeout_parameter_parse(time, &mail->max_age_us, "s") != APR_SUCCESS ||
-        mail->max_age_us < apr_time_from_sec(60)) {
+    if (!read_time(&mail->max_age_us, time) || mail->max_age_us < apr_time_from_sec(60)) {
         return "HelpSupportMailMaxAge must be a time of a minute or more, such as 48h";
     }
     return NULL;

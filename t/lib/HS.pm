@@ -216,6 +216,7 @@ END
 # Whether httpd accepts the configuration. Returns (exit status, what it says).
 sub configtest {
     my ($self) = @_;
+    local $ENV{LD_PRELOAD} = $ENV{HS_PRELOAD} // '';
     my ($status, $out, $err) = command('apache2', '-f', $self->{config}, '-t');
     return ($status, $out . $err);
 }
