@@ -144,8 +144,15 @@ fuzz: $(SQL_H) | build/fuzz
 	        build/fuzz/$$name.corpus t/fuzz/corpus/$${name#fuzz_} || exit 1; \
 	done
 
-bench: all
+BENCHES := $(OUT)/bench/smtp_bench $(OUT)/bench/courier_bench
+
+$(OUT)/bench/%: t/bench/%.c $(OUT)/libhs.a
+	mkdir -p $(OUT)/bench
+	$(COMPILE) -I $(SRC) -o $@ $< $(OUT)/libhs.a $(LDFLAGS) $(LIBS)
+
+bench: all $(BENCHES)
 	t/bench/run
+	t/bench/mail
 
 preview:
 	t/preview.sh
