@@ -126,7 +126,7 @@ static desk *desk_for(apr_array_header_t *desks, const hs_server_config *server,
 /* Read "user:password" from the first line of the login file. */
 static int read_login(hs_smtp_opts *relay, const char *file, server_rec *s, apr_pool_t *pool)
 {
-    char line[LOGIN_MAX];
+    char line[LOGIN_MAX] = "";
     apr_file_t *f;
     char *colon;
     apr_status_t rv = apr_file_open(&f, file, APR_READ, APR_OS_DEFAULT, pool);
