@@ -45,6 +45,8 @@ MANDIR ?= $(PREFIX)/share/man
 HTTPD_INCLUDES := -isystem $(shell $(APXS) -q INCLUDEDIR)
 APR_CONFIG := $(shell $(APXS) -q APR_CONFIG)
 APR_INCLUDES := -isystem $(shell $(APR_CONFIG) --includedir)
+# Types only: see hs_dialect_pgsql.c.
+PQ_INCLUDES := -isystem $(shell pg_config --includedir)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
     -Wwrite-strings -Wcast-qual -Wpointer-arith -Wformat=2 -Wvla -Wundef -Wconversion \
     -Wsign-conversion -Wnull-dereference -Wswitch-enum
@@ -56,7 +58,7 @@ VARIANT_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
 VARIANT_cov := -O0 --coverage -fprofile-update=atomic
 
 DEFINES := -D_GNU_SOURCE -DHS_SHAREDIR='"$(SHAREDIR)"'
-BASE := -std=gnu11 $(DEFINES) -fPIC -pthread -fvisibility=hidden $(APR_INCLUDES) -I $(OUT)
+BASE := -std=gnu11 $(DEFINES) -fPIC -pthread -fvisibility=hidden $(APR_INCLUDES) $(PQ_INCLUDES) -I $(OUT)
 COMPILE = $(CC) $(BASE) $(WARNINGS) $(CFLAGS) $(VARIANT_$(VARIANT)) $(CPPFLAGS) -MMD -MP
 LINK = $(CC) $(CFLAGS) $(VARIANT_$(VARIANT)) -pthread $(LDFLAGS)
 LIBS := -Wl,--as-needed -laprutil-1 -lapr-1 -ljansson -lcurl -lidn2 -lunistring -lsqlite3
@@ -105,7 +107,7 @@ $(OUT) $(OUT)/unit $(OUT)/fuzz build/fuzz:
 
 # Several files may run at once: each test has an httpd, ports and folders of its own.
 check: all units
-	$(PROVE) -j$(J) --timer t/
+	t/lib/with-servers $(PROVE) -j$(J) --timer t/
 
 # The same with 200 kills, 50 restarts and 200,000 requests: a quarter of an hour.
 check-long: all units

@@ -13,11 +13,11 @@ cd "$(dirname "$0")"
 
 # apache2-bin, never apache2: that would start the system's own server.
 build_packages=(gcc make perl apache2-bin apache2-dev libapr1-dev libaprutil1-dev libjansson-dev
-    libcurl4-openssl-dev libidn2-dev libunistring-dev libsqlite3-dev)
+    libcurl4-openssl-dev libidn2-dev libunistring-dev libsqlite3-dev libpq-dev)
 run_packages=(libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql libaprutil1-dbd-mysql curl
     python3 python3-aiosmtpd)
 test_packages=(git clang clang-tidy clang-format cppcheck shellcheck mandoc sqlite3 openssl wrk chromium
-    spamassassin slapd libapache2-mod-auth-openidc)
+    spamassassin slapd libapache2-mod-auth-openidc postgresql mariadb-server pgbouncer)
 
 # install PACKAGE...: those that are not there yet.
 install() {
@@ -87,7 +87,7 @@ test)
     install "${build_packages[@]}" "${run_packages[@]}" "${test_packages[@]}"
     install_browser_driver
     make -s -j"$(nproc)" all units
-    exec prove --timer -j2 t/
+    exec t/lib/with-servers prove --timer -j2 t/
     ;;
 *)
     sed -n 's/^#   //p' "$0"

@@ -3,6 +3,7 @@
 #include "hs_db.h"
 
 #include "hs_dialect.h"
+#include "hs_watch.h"
 
 #include <apr_dbd.h>
 #include <apr_strings.h>
@@ -14,6 +15,12 @@
 
 /* While a server may just be restarting, callers try again this often. */
 #define RESTART_WAIT_US 100000
+
+/* A statement may take as long as a caller waits, but not less than this. */
+#define STATEMENT_MIN_US apr_time_from_sec(1)
+
+/* How much longer than a statement may take its answer is waited for. */
+#define OVERDUE_US apr_time_from_sec(1)
 
 /* A connection to a server that was idle longer is asked whether it lives. */
 #define IDLE_TRUSTED_US apr_time_from_sec(5)
@@ -31,17 +38,24 @@ struct hs_db {
     hs_conn **idle; /* a stack: the last one used is the warmest */
     int idle_count;
     int open_count; /* idle, in use, or being connected */
+    hs_conn **all;  /* that are open: what the watch looks at */
+    int all_count;
+    hs_watch *watch; /* of a server, from the first connection on */
     unsigned losses;
     unsigned schemas;
-    apr_time_t retry_us;   /* nobody connects before */
-    apr_time_t failing_us; /* since when connecting fails; 0: it doesn't */
-    char failure[400];     /* how */
+    apr_time_t retry_us;     /* nobody connects before */
+    apr_time_t connected_us; /* when connecting last worked */
+    apr_time_t failing_us;   /* since when connecting fails; 0: it doesn't */
+    int is_hopeless;         /* … for a reason that no waiting removes */
+    int connecting;          /* threads that are at it */
+    char failure[400];       /* how */
 };
 
 static apr_status_t close_all(void *data)
 {
     hs_db *db = data;
 
+    hs_watch_stop(db->watch);
     while (db->idle_count > 0) {
         hs_conn_close(db->idle[--db->idle_count]);
     }
@@ -57,7 +71,7 @@ static hs_error *load_driver(hs_conn_opts *conn_opts, const char *driver, const 
 
     if (!dialect) {
         return hs_error_make(pool, HS_CONFIGURATION,
-                             "the database driver \"%s\" is not supported yet: use sqlite3",
+                             "there is no database driver \"%s\": sqlite3, pgsql and mysql are",
                              driver);
     }
     fault = dialect->check_params(params);
@@ -100,9 +114,12 @@ hs_error *hs_db_create(hs_db **out, const hs_db_opts *opts, hs_db_greet *greet, 
     db->opts = opts;
     db->dialect = db->conn_opts.dialect;
     db->conn_opts.prepare = opts->prepare;
+    db->conn_opts.statement_us =
+        opts->timeout_us > STATEMENT_MIN_US ? opts->timeout_us : STATEMENT_MIN_US;
     db->greet = greet;
     db->baton = baton;
     db->idle = apr_pcalloc(pool, sizeof(hs_conn *) * (apr_size_t)opts->max);
+    db->all = apr_pcalloc(pool, sizeof(hs_conn *) * (apr_size_t)opts->max);
     if (apr_thread_mutex_create(&db->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS ||
         apr_thread_mutex_create(&db->local_turn, APR_THREAD_MUTEX_TIMED, pool) != APR_SUCCESS ||
         apr_thread_cond_create(&db->changed, pool) != APR_SUCCESS) {
@@ -113,9 +130,55 @@ hs_error *hs_db_create(hs_db **out, const hs_db_opts *opts, hs_db_greet *greet, 
     return NULL;
 }
 
+int hs_db_is_server(const hs_db *db)
+{
+    return db->dialect->is_server;
+}
+
 apr_time_t hs_db_deadline(const hs_db *db)
 {
     return apr_time_now() + db->opts->timeout_us;
+}
+
+/* Cut what waits for an answer for longer than a statement may take. */
+static void cut_overdue(void *baton)
+{
+    hs_db *db = baton;
+    apr_time_t since = apr_time_now() - db->conn_opts.statement_us - OVERDUE_US;
+
+    apr_thread_mutex_lock(db->mutex);
+    for (int i = 0; i < db->all_count; i++) {
+        hs_conn_cut_overdue(db->all[i], since);
+    }
+    apr_thread_mutex_unlock(db->mutex);
+}
+
+/* Have a new connection watched. Without the mutex held. */
+static void watch_conn(hs_db *db, hs_conn *conn)
+{
+    if (!db->dialect->is_server) {
+        return;
+    }
+    apr_thread_mutex_lock(db->mutex);
+    db->all[db->all_count++] = conn;
+    if (!db->watch) {
+        db->watch = hs_watch_start(cut_overdue, db);
+    }
+    apr_thread_mutex_unlock(db->mutex);
+}
+
+/* Close a connection; without the mutex held. */
+static void close_conn(hs_db *db, hs_conn *conn)
+{
+    apr_thread_mutex_lock(db->mutex);
+    for (int i = 0; i < db->all_count; i++) {
+        if (db->all[i] == conn) {
+            db->all[i] = db->all[--db->all_count];
+            break;
+        }
+    }
+    apr_thread_mutex_unlock(db->mutex);
+    hs_conn_close(conn);
 }
 
 /* Give up a place in the pool. With the mutex held. */
@@ -152,7 +215,7 @@ static hs_conn *take_idle(hs_db *db, apr_pool_t *pool)
         apr_thread_mutex_unlock(db->mutex);
         is_good = !is_stale && is_usable(db, conn, stamp->losses != losses, pool);
         if (!is_good) {
-            hs_conn_close(conn);
+            close_conn(db, conn);
         }
         apr_thread_mutex_lock(db->mutex);
         if (is_good) {
@@ -164,24 +227,48 @@ static hs_conn *take_idle(hs_db *db, apr_pool_t *pool)
     return NULL;
 }
 
+/* Whether to wait for a server that may be restarting. */
+static int may_restart(const hs_db *db, apr_time_t now)
+{
+    return db->dialect->is_server && !db->is_hopeless &&
+           now - db->failing_us < db->opts->timeout_us;
+}
+
+/* Whether to let a while pass after a failed attempt. A clock that was set back must not make it
+ * longer. */
+static int is_too_early(const hs_db *db, apr_time_t now)
+{
+    return now < db->retry_us && db->retry_us - now <= FAIL_FAST_US;
+}
+
+/* Whether nobody should wait: connecting fails, and it is not time for the next attempt or somebody
+ * is making it. So a host that answers nothing holds one thread, not all of them. */
+static int is_down(const hs_db *db, apr_time_t now)
+{
+    return db->failing_us && !may_restart(db, now) && (is_too_early(db, now) || db->connecting > 0);
+}
+
 /* Note whether connecting worked. With the mutex held. A server that restarts is worth waiting for,
  * as long as a caller would wait; after that, and with a file at once, callers fail fast. */
-static void note_connect(hs_db *db, const hs_error *error)
+static void note_connect(hs_db *db, const hs_error *error, apr_time_t begun)
 {
     apr_time_t now = apr_time_now();
 
     if (!error) {
         db->failing_us = 0;
+        db->connected_us = now;
+        return;
+    }
+    /* Somebody who began later was luckier. */
+    if (begun <= db->connected_us) {
         return;
     }
     if (!db->failing_us) {
         db->failing_us = now;
     }
+    db->is_hopeless = error->code == HS_CONFIGURATION;
     apr_cpystrn(db->failure, error->text, sizeof(db->failure));
-    db->retry_us = now + FAIL_FAST_US;
-    if (db->dialect->is_server && now - db->failing_us < db->opts->timeout_us) {
-        db->retry_us = now + RESTART_WAIT_US;
-    }
+    db->retry_us = now + (may_restart(db, now) ? RESTART_WAIT_US : FAIL_FAST_US);
 }
 
 static hs_error *connect_and_greet(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
@@ -191,10 +278,10 @@ static hs_error *connect_and_greet(hs_db *db, hs_conn **conn, apr_time_t deadlin
     if (error) {
         return error;
     }
+    watch_conn(db, *conn);
     error = db->greet(db->baton, *conn, deadline, pool);
     if (error) {
-        hs_conn_close(*conn);
-        error->code = HS_UNAVAILABLE;
+        close_conn(db, *conn);
     }
     return error;
 }
@@ -202,33 +289,24 @@ static hs_error *connect_and_greet(hs_db *db, hs_conn **conn, apr_time_t deadlin
 /* Connect in a place of the pool that is free. With the mutex held, which is given up meanwhile. */
 static hs_error *connect_new(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
 {
+    apr_time_t begun = apr_time_now();
     hs_conn_stamp stamp = {.losses = db->losses, .schemas = db->schemas};
     hs_error *error;
 
     db->open_count++;
+    db->connecting++;
     apr_thread_mutex_unlock(db->mutex);
     error = connect_and_greet(db, conn, deadline, pool);
     apr_thread_mutex_lock(db->mutex);
-    note_connect(db, error);
+    db->connecting--;
+    note_connect(db, error, begun);
     if (error) {
+        error->code = HS_UNAVAILABLE;
         leave(db);
         return error;
     }
     *hs_conn_stamp_of(*conn) = stamp;
     return NULL;
-}
-
-/* Whether to wait for a server that may be restarting. */
-static int may_restart(const hs_db *db, apr_time_t now)
-{
-    return db->dialect->is_server && now - db->failing_us < db->opts->timeout_us;
-}
-
-/* Whether to let a while pass after a failed attempt. A clock that was set back must not make it
- * longer. */
-static int is_too_early(const hs_db *db, apr_time_t now)
-{
-    return now < db->retry_us && db->retry_us - now <= FAIL_FAST_US;
 }
 
 /* With the mutex held. */
@@ -242,6 +320,9 @@ static hs_error *acquire_locked(hs_db *db, hs_conn **conn, apr_time_t deadline, 
         if (*conn) {
             return NULL;
         }
+        if (is_down(db, now) || (db->failing_us && now >= deadline)) {
+            return hs_error_make(pool, HS_UNAVAILABLE, "%s", db->failure);
+        }
         if (db->open_count < db->opts->max && !is_too_early(db, now)) {
             hs_error *error = connect_new(db, conn, deadline, pool);
 
@@ -251,9 +332,6 @@ static hs_error *acquire_locked(hs_db *db, hs_conn **conn, apr_time_t deadline, 
             continue;
         }
         if (db->open_count < db->opts->max) {
-            if (!may_restart(db, now)) {
-                return hs_error_make(pool, HS_UNAVAILABLE, "%s", db->failure);
-            }
             wait_us = wait_us < db->retry_us - now ? wait_us : db->retry_us - now;
         }
         if (now >= deadline) {
@@ -284,7 +362,7 @@ void hs_db_release(hs_db *db, hs_conn *conn)
     hs_db_rollback(db, conn);
     fault = hs_conn_look(conn);
     if (fault != HS_CONN_GOOD) {
-        hs_conn_close(conn);
+        close_conn(db, conn);
     }
     apr_thread_mutex_lock(db->mutex);
     db->losses += fault == HS_CONN_LOST;

@@ -38,6 +38,9 @@ hs_error *hs_db_create(hs_db **db, const hs_db_opts *opts, hs_db_greet *greet, v
 /* What hs_db_create checks. One thread. */
 hs_error *hs_db_check_driver(const char *driver, const char *params, apr_pool_t *pool) HS_MUSTCHECK;
 
+/* Whether it is behind a network: a statement alone is then quicker without a transaction. */
+int hs_db_is_server(const hs_db *db);
+
 /* Until when a caller who starts now may wait. */
 apr_time_t hs_db_deadline(const hs_db *db);
 

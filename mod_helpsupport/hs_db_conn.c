@@ -8,7 +8,10 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* apr_dbd_sqlite3 frees no statement before the connection is closed, so one that has prepared more
  * than this many (the list has many shapes) is closed when it comes back. */
@@ -24,8 +27,30 @@ struct hs_conn {
     hs_conn_stamp stamp;
     hs_conn_fault fault;
     int in_transaction;
-    int has_failed; /* a statement of this transaction did */
+    int has_failed;             /* a statement of this transaction did */
+    int socket;                 /* a copy of the descriptor, which nobody else closes, or -1 */
+    _Atomic apr_time_t call_us; /* since when a call waits for the server, or 0 */
 };
+
+static const char *reason_of(const hs_dialect *dialect, const char *text, apr_pool_t *pool)
+{
+    if (!text) {
+        return "no reason given";
+    }
+    return dialect->reason ? dialect->reason(text, pool) : text;
+}
+
+/* apr_dbd_mysql doesn't look whether all rows could be read, and crashes on what it then has. */
+static int has_hidden_error(const hs_conn *conn)
+{
+    const char *text;
+
+    if (!conn->opts->dialect->hides_errors) {
+        return 0;
+    }
+    text = apr_dbd_error(conn->opts->driver, conn->handle, 0);
+    return text && *text;
+}
 
 /* Make the error of a call that returned `status`, and remember what it means for the connection.
  * The native handle knows only about the last call, so this comes right after it. */
@@ -46,7 +71,7 @@ static hs_error *fail(hs_conn *conn, const char *what, int status, apr_pool_t *p
         conn->fault = HS_CONN_WORN;
     }
     return hs_error_make(pool, code, "%s: %s: %s%s%s", dialect->driver, what,
-                         text ? text : "no reason given", advice ? "; " : "", advice ? advice : "");
+                         reason_of(dialect, text, pool), advice ? "; " : "", advice ? advice : "");
 }
 
 static hs_error *copy_row(hs_rows *rows, const apr_dbd_driver_t *driver, apr_dbd_row_t *row,
@@ -117,7 +142,9 @@ static hs_error *find_statement(hs_conn *conn, apr_dbd_prepared_t **statement, c
     if (count >= STATEMENTS_MAX && !conn->fault) {
         conn->fault = HS_CONN_WORN;
     }
+    conn->call_us = apr_time_now();
     status = apr_dbd_prepare(conn->opts->driver, conn->pool, conn->handle, sql, label, statement);
+    conn->call_us = 0;
     if (status != 0) {
         return fail(conn, "prepare", status, pool);
     }
@@ -144,9 +171,11 @@ hs_error *hs_conn_select(hs_conn *conn, hs_rows **rows, const char *sql, const v
         return error;
     }
     /* random access: without it apr_dbd_pgsql hides errors and sleeps 100 ms on each. */
+    conn->call_us = apr_time_now();
     status =
         apr_dbd_pbselect(conn->opts->driver, pool, conn->handle, &results, statement, 1, values);
-    if (status != 0) {
+    conn->call_us = 0;
+    if (status != 0 || has_hidden_error(conn)) {
         return fail(conn, "select", status, pool);
     }
     return copy_rows(conn, rows, results, pool);
@@ -163,8 +192,10 @@ hs_error *hs_conn_query(hs_conn *conn, int *changed, const char *sql, const void
     if (error) {
         return error;
     }
+    conn->call_us = apr_time_now();
     status = apr_dbd_pbquery(conn->opts->driver, pool, conn->handle, changed ? changed : &ignored,
                              statement, values);
+    conn->call_us = 0;
     return status == 0 ? NULL : fail(conn, "write", status, pool);
 }
 
@@ -181,10 +212,13 @@ static hs_error *run_plain(hs_conn *conn, hs_rows **rows, const char *sql, apr_p
     for (int try = 0; try < 2; try++) {
         apr_dbd_results_t *results = NULL;
         int ignored;
-        int status = rows ? apr_dbd_select(driver, pool, conn->handle, &results, sql, 1)
-                          : apr_dbd_query(driver, conn->handle, &ignored, sql);
+        int status;
 
-        if (status == 0) {
+        conn->call_us = apr_time_now();
+        status = rows ? apr_dbd_select(driver, pool, conn->handle, &results, sql, 1)
+                      : apr_dbd_query(driver, conn->handle, &ignored, sql);
+        conn->call_us = 0;
+        if (status == 0 && !(rows && has_hidden_error(conn))) {
             return rows ? copy_rows(conn, rows, results, pool) : NULL;
         }
         error = fail(conn, rows ? "ask" : "execute", status, pool);
@@ -211,12 +245,15 @@ static hs_error *set_up(hs_conn *conn, apr_pool_t *pool)
 {
     for (const hs_dialect_setting *setting = conn->opts->dialect->settings; setting->sql;
          setting++) {
-        hs_rows *rows;
-        hs_error *error = hs_conn_ask(conn, &rows, setting->sql, pool);
+        hs_rows *rows = NULL;
+        hs_error *error = run_plain(conn, setting->has_no_rows ? NULL : &rows, setting->sql, pool);
         const char *value;
 
         if (error) {
             return error;
+        }
+        if (!rows) {
+            continue;
         }
         value = rows->count > 0 ? hs_rows_text(rows, 0, 0) : NULL;
         if (setting->expected && (!value || strcmp(value, setting->expected) != 0)) {
@@ -248,7 +285,22 @@ static hs_conn *make(const hs_conn_opts *opts)
     conn->opts = opts;
     conn->pool = pool;
     conn->statements = apr_hash_make(pool);
+    conn->socket = -1;
     return conn;
+}
+
+static void after_connect(hs_conn *conn)
+{
+    const hs_dialect *dialect = conn->opts->dialect;
+    void *native = apr_dbd_native_handle(conn->opts->driver, conn->handle);
+    int descriptor = dialect->socket ? dialect->socket(native) : -1;
+
+    if (descriptor >= 0) {
+        conn->socket = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    }
+    if (dialect->after_connect) {
+        dialect->after_connect(native);
+    }
 }
 
 hs_error *hs_conn_open(hs_conn **out, const hs_conn_opts *opts, apr_time_t deadline,
@@ -256,19 +308,21 @@ hs_error *hs_conn_open(hs_conn **out, const hs_conn_opts *opts, apr_time_t deadl
 {
     hs_conn *conn = make(opts);
     const char *reason = NULL;
+    const char *params;
     hs_error *error = NULL;
 
-    opts->dialect->before_connect(opts->params, conn->pool);
-    if (apr_dbd_open_ex(opts->driver, conn->pool, opts->params, &conn->handle, &reason) !=
-        APR_SUCCESS) {
+    params = opts->dialect->before_connect(opts->params, opts->prepare ? opts->statement_us : 0,
+                                           conn->pool);
+    if (apr_dbd_open_ex(opts->driver, conn->pool, params, &conn->handle, &reason) != APR_SUCCESS) {
         error =
             hs_error_make(pool, HS_UNAVAILABLE, "%s: can't connect: %s; %s", opts->dialect->driver,
-                          reason ? reason : "no reason given", opts->dialect->connect_advice);
+                          reason_of(opts->dialect, reason, pool), opts->dialect->connect_advice);
         apr_pool_destroy(conn->pool);
         return error;
     }
+    after_connect(conn);
     do {
-        error = opts->prepare || !opts->dialect->is_server ? set_up(conn, pool) : NULL;
+        error = set_up(conn, pool);
     } while (is_worth_waiting(error, deadline));
     if (error) {
         error->code = HS_UNAVAILABLE;
@@ -283,12 +337,24 @@ void hs_conn_close(hs_conn *conn)
 {
     hs_conn_rollback(conn);
     apr_dbd_close(conn->opts->driver, conn->handle);
+    if (conn->socket >= 0) {
+        close(conn->socket);
+    }
     apr_pool_destroy(conn->pool);
 }
 
 hs_conn_stamp *hs_conn_stamp_of(hs_conn *conn)
 {
     return &conn->stamp;
+}
+
+void hs_conn_cut_overdue(hs_conn *conn, apr_time_t since)
+{
+    apr_time_t call_us = conn->call_us;
+
+    if (call_us && call_us < since && conn->socket >= 0) {
+        shutdown(conn->socket, SHUT_RDWR);
+    }
 }
 
 hs_conn_fault hs_conn_look(hs_conn *conn)
@@ -353,10 +419,15 @@ void hs_conn_rollback(hs_conn *conn)
         return;
     }
     conn->in_transaction = 0;
+    if (conn->fault == HS_CONN_LOST) {
+        return; /* nobody would answer */
+    }
+    conn->call_us = apr_time_now();
     if (apr_dbd_query(conn->opts->driver, conn->handle, &ignored, "ROLLBACK") != 0 &&
         !conn->fault) {
         conn->fault = HS_CONN_WORN;
     }
+    conn->call_us = 0;
 }
 
 int hs_conn_is_busy(const hs_conn *conn)

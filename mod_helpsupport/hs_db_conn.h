@@ -18,6 +18,7 @@ typedef struct hs_conn_opts {
     const struct apr_dbd_driver_t *driver;
     const char *params;
     int prepare; /* 0: no statement and no setting outlives its call (pooler in between) */
+    apr_interval_time_t statement_us; /* how long a statement may take */
 } hs_conn_opts;
 
 /* The rows of a query, copied: they are the caller's. */
@@ -53,6 +54,11 @@ void hs_conn_close(hs_conn *conn);
 
 /* The pool's own note on it, zero at first; the pool guards it. */
 hs_conn_stamp *hs_conn_stamp_of(hs_conn *conn);
+
+/* Cut it where the call that is at it began before `since`: a server that neither answers nor
+ * closes would hold its thread for ever. The call then fails with HS_DB_LOST. Thread: any other;
+ * the connection must not be closed meanwhile. */
+void hs_conn_cut_overdue(hs_conn *conn, apr_time_t since);
 
 /* Whether it can be used again; tells it about a file that was moved. Asks no server. */
 hs_conn_fault hs_conn_look(hs_conn *conn);

@@ -13,27 +13,46 @@
 #define ENDED_KEPT_US (7 * DAY_US)
 #define FAILED_KEPT_US (30 * DAY_US)
 
+/* Times of a statement: now, and one before that by `ago_us`. */
+typedef struct times {
+    apr_interval_time_t ago_us;
+    apr_int64_t now;
+    apr_int64_t then;
+} times;
+
+static hs_error *read_clock(hs_store *store, hs_conn *conn, times *at, apr_pool_t *pool)
+{
+    hs_error *error = hs_store_clock(store, conn, &at->now, pool);
+
+    at->then = at->now - at->ago_us;
+    return error;
+}
+
 /* One statement in a transaction of its own, and how many rows it changed. */
 typedef struct change {
     int sql;
-    const void **values;
+    const void **values; /* some point into *at, which is set when the clock was read */
+    times *at;
     int changed;
 } change;
 
 static hs_error *run_change(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
 {
     change *one = baton;
+    hs_error *error = read_clock(store, conn, one->at, pool);
 
+    if (error) {
+        return error;
+    }
     return hs_conn_query(conn, &one->changed, hs_store_sql(store, one->sql), one->values, pool);
 }
 
 /* All of them may run twice: what the first run did, the second doesn't find. */
-static hs_error *change_rows(hs_store *store, int *changed, int sql, const void **values,
+static hs_error *change_rows(hs_store *store, int *changed, int sql, times *at, const void **values,
                              apr_pool_t *pool)
 {
-    change one = {.sql = sql, .values = values};
-    hs_error *error =
-        hs_store_write(store, run_change, &one, HS_STORE_LOOKS, hs_db_deadline(store->db), pool);
+    change one = {.sql = sql, .values = values, .at = at};
+    hs_error *error = hs_store_apply(store, run_change, &one, hs_db_deadline(store->db), pool);
 
     *changed = one.changed;
     return hs_store_outward(error);
@@ -41,9 +60,10 @@ static hs_error *change_rows(hs_store *store, int *changed, int sql, const void 
 
 hs_error *hs_outbox_release(hs_store *store, const char *owner, int *count, apr_pool_t *pool)
 {
-    apr_int64_t now = apr_time_now();
+    times at = {0};
 
-    return change_rows(store, count, HS_SQL_MAIL_RELEASE, (const void *[]){&now, owner}, pool);
+    return change_rows(store, count, HS_SQL_MAIL_RELEASE, &at, (const void *[]){&at.now, owner},
+                       pool);
 }
 
 static hs_error *keep_one(hs_store *store, hs_conn *conn, const hs_mail *mail, apr_pool_t *pool)
@@ -97,7 +117,7 @@ static void put_result(hs_buffer *json, const hs_mail_result *result)
 hs_error *hs_outbox_finish(hs_store *store, const apr_array_header_t *results, int *lost,
                            apr_pool_t *pool)
 {
-    apr_int64_t now = apr_time_now();
+    times at = {0};
     int changed;
     hs_buffer json;
     hs_error *error;
@@ -111,8 +131,8 @@ hs_error *hs_outbox_finish(hs_store *store, const apr_array_header_t *results, i
         put_result(&json, &APR_ARRAY_IDX(results, i, hs_mail_result));
     }
     hs_buffer_putc(&json, ']');
-    error = change_rows(store, &changed, HS_SQL_MAIL_FINISH,
-                        (const void *[]){&now, &now, json.data}, pool);
+    error = change_rows(store, &changed, HS_SQL_MAIL_FINISH, &at,
+                        (const void *[]){&at.now, &at.now, json.data}, pool);
     if (!error) {
         *lost = results->nelts - changed;
     }
@@ -133,25 +153,42 @@ static const char *number_list(const hs_rows *rows, apr_pool_t *pool)
     return json.data;
 }
 
+/* The mails of a site that are too old. */
+typedef struct search {
+    const char *site;
+    times *at;
+    hs_rows *rows;
+} search;
+
+static hs_error *find_old(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    search *self = baton;
+    hs_error *error = read_clock(store, conn, self->at, pool);
+
+    if (error) {
+        return error;
+    }
+    return hs_conn_select(conn, &self->rows, hs_store_sql(store, HS_SQL_MAIL_OLD),
+                          (const void *[]){self->site, &self->at->now, &self->at->then}, pool);
+}
+
 /* Looks first, without the turn to write: there is much to look at when a relay has been down. */
 hs_error *hs_outbox_expire(hs_store *store, const char *site, apr_interval_time_t max_age_us,
                            int *count, apr_pool_t *pool)
 {
-    apr_int64_t now = apr_time_now();
-    apr_int64_t oldest = now - max_age_us;
+    times at = {.ago_us = max_age_us};
+    search old = {.site = site, .at = &at};
     const char *detail = apr_psprintf(pool, "given up after %d hours",
                                       (int)(max_age_us / apr_time_from_sec(60 * 60)));
-    hs_rows *rows;
-    hs_error *error =
-        hs_store_select(store, &rows, HS_SQL_MAIL_OLD, (const void *[]){site, &now, &oldest}, pool);
+    hs_error *error = hs_store_read(store, find_old, &old, pool);
 
     *count = 0;
-    if (error || rows->count == 0) {
+    if (error || old.rows->count == 0) {
         return error;
     }
-    return change_rows(store, count, HS_SQL_MAIL_EXPIRE,
-                       (const void *[]){&now, detail, number_list(rows, pool), &now, &oldest},
-                       pool);
+    return change_rows(
+        store, count, HS_SQL_MAIL_EXPIRE, &at,
+        (const void *[]){&at.now, detail, number_list(old.rows, pool), &at.now, &at.then}, pool);
 }
 
 hs_error *hs_outbox_purge(hs_store *store, apr_interval_time_t counted_us, int *count,
@@ -170,11 +207,11 @@ hs_error *hs_outbox_purge(hs_store *store, apr_interval_time_t counted_us, int *
 
     *count = 0;
     for (apr_size_t i = 0; i < sizeof(rules) / sizeof(*rules) && !error; i++) {
-        apr_int64_t before = apr_time_now() - rules[i].kept_us;
+        times at = {.ago_us = rules[i].kept_us};
         int changed;
 
-        error = change_rows(store, &changed, HS_SQL_MAIL_PURGE,
-                            (const void *[]){rules[i].state, &before}, pool);
+        error = change_rows(store, &changed, HS_SQL_MAIL_PURGE, &at,
+                            (const void *[]){rules[i].state, &at.then}, pool);
         *count += error ? 0 : changed;
     }
     return error;
@@ -218,10 +255,10 @@ hs_error *hs_outbox_list(hs_store *store, apr_array_header_t **list, const char 
 
 hs_error *hs_outbox_retry(hs_store *store, apr_int64_t id, apr_pool_t *pool)
 {
-    apr_int64_t now = apr_time_now();
+    times at = {0};
     int changed;
-    hs_error *error = change_rows(store, &changed, HS_SQL_MAIL_RETRY,
-                                  (const void *[]){&now, &now, &now, &id}, pool);
+    hs_error *error = change_rows(store, &changed, HS_SQL_MAIL_RETRY, &at,
+                                  (const void *[]){&at.now, &at.now, &at.now, &id}, pool);
 
     if (!error && changed == 0) {
         error = hs_error_make(

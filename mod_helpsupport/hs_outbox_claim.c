@@ -20,7 +20,7 @@
 typedef struct taking {
     const hs_claim *claim;
     const char *lease;
-    apr_time_t now;
+    apr_int64_t now;
     int parked;
     apr_array_header_t *mails; /* of hs_mail *, like the two below */
     const char **recipient_keys;
@@ -300,6 +300,20 @@ static hs_error *park(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *
                          pool);
 }
 
+/* One statement, or where an UPDATE can't return rows, two: the second needs only the token. */
+static hs_error *lease_mails(hs_store *store, hs_conn *conn, hs_rows **rows, int sql,
+                             const void **values, apr_pool_t *pool)
+{
+    const char *returning = hs_store_sql(store, HS_SQL_MAIL_CLAIMED);
+    hs_error *error;
+
+    if (!returning) {
+        return hs_conn_select(conn, rows, hs_store_sql(store, sql), values, pool);
+    }
+    error = hs_conn_query(conn, NULL, hs_store_sql(store, sql), values, pool);
+    return error ? error : hs_conn_select(conn, rows, returning, values, pool);
+}
+
 /* May run twice: what a first run has perhaps claimed is nobody's until its lease has run out. */
 static hs_error *take_mails(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
 {
@@ -310,16 +324,16 @@ static hs_error *take_mails(hs_store *store, hs_conn *conn, void *baton, apr_poo
     apr_int64_t max = claim->max;
     apr_int64_t now;
     hs_rows *rows;
-    hs_error *error = NULL;
+    hs_error *error = hs_store_clock(store, conn, &take->now, pool);
 
-    now = take->now = apr_time_now();
+    now = take->now;
     until = now + claim->lease_us;
-    if (claim->suspects) {
+    if (!error && claim->suspects) {
         error = park(store, conn, take, pool);
     }
     if (!error) {
-        error = hs_conn_select(
-            conn, &rows, hs_store_sql(store, sql),
+        error = lease_mails(
+            store, conn, &rows, sql,
             (const void *[]){take->lease, claim->owner, &until, claim->site, &now, &max}, pool);
     }
     if (error) {
@@ -345,22 +359,45 @@ hs_error *hs_outbox_claim(hs_store *store, apr_array_header_t **mails, int *park
     return hs_store_outward(error);
 }
 
-hs_error *hs_outbox_due(hs_store *store, apr_array_header_t **due, const apr_array_header_t *sites,
-                        apr_pool_t *pool)
+static const char *site_list(const apr_array_header_t *sites, apr_pool_t *pool)
 {
-    apr_int64_t now = apr_time_now();
-    const char *list =
-        string_list((const char *const *)(const void *)sites->elts, sites->nelts, pool);
+    return string_list((const char *const *)(const void *)sites->elts, sites->nelts, pool);
+}
+
+/* Which sites have something to do. */
+typedef struct looking {
+    const char *sites; /* JSON */
+    int sql;
+    apr_interval_time_t ago_us;
     hs_rows *rows;
-    hs_error *error =
-        hs_store_select(store, &rows, HS_SQL_MAIL_DUE, (const void *[]){list, &now}, pool);
+} looking;
+
+static hs_error *look_at_sites(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    looking *self = baton;
+    apr_int64_t now;
+    hs_error *error = hs_store_clock(store, conn, &now, pool);
 
     if (error) {
         return error;
     }
-    *due = apr_array_make(pool, rows->count + 1, sizeof(const char *));
-    for (int row = 0; row < rows->count; row++) {
-        APR_ARRAY_PUSH(*due, const char *) = hs_rows_text(rows, row, 0);
+    now -= self->ago_us;
+    return hs_conn_select(conn, &self->rows, hs_store_sql(store, self->sql),
+                          (const void *[]){self->sites, &now}, pool);
+}
+
+hs_error *hs_outbox_due(hs_store *store, apr_array_header_t **due, const apr_array_header_t *sites,
+                        apr_pool_t *pool)
+{
+    looking self = {.sites = site_list(sites, pool), .sql = HS_SQL_MAIL_DUE};
+    hs_error *error = hs_store_read(store, look_at_sites, &self, pool);
+
+    if (error) {
+        return error;
+    }
+    *due = apr_array_make(pool, self.rows->count + 1, sizeof(const char *));
+    for (int row = 0; row < self.rows->count; row++) {
+        APR_ARRAY_PUSH(*due, const char *) = hs_rows_text(self.rows, row, 0);
     }
     return NULL;
 }
@@ -369,20 +406,16 @@ hs_error *hs_outbox_strays(hs_store *store, apr_array_header_t **strays,
                            const apr_array_header_t *sites, apr_interval_time_t idle_us,
                            apr_pool_t *pool)
 {
-    apr_int64_t since = apr_time_now() - idle_us;
-    const char *list =
-        string_list((const char *const *)(const void *)sites->elts, sites->nelts, pool);
-    hs_rows *rows;
-    hs_error *error =
-        hs_store_select(store, &rows, HS_SQL_MAIL_STRAYS, (const void *[]){list, &since}, pool);
+    looking self = {.sites = site_list(sites, pool), .sql = HS_SQL_MAIL_STRAYS, .ago_us = idle_us};
+    hs_error *error = hs_store_read(store, look_at_sites, &self, pool);
 
     if (error) {
         return error;
     }
-    *strays = apr_array_make(pool, rows->count + 1, sizeof(hs_stray));
-    for (int row = 0; row < rows->count; row++) {
+    *strays = apr_array_make(pool, self.rows->count + 1, sizeof(hs_stray));
+    for (int row = 0; row < self.rows->count; row++) {
         APR_ARRAY_PUSH(*strays, hs_stray) =
-            (hs_stray){hs_rows_text(rows, row, 0), hs_rows_number(rows, row, 1)};
+            (hs_stray){hs_rows_text(self.rows, row, 0), hs_rows_number(self.rows, row, 1)};
     }
     return NULL;
 }

@@ -21,6 +21,8 @@ typedef struct sql_table {
 
 static const sql_table sql_tables[] = {
     {"sqlite3", hs_sql_sqlite3, hs_schema_sqlite3, 1},
+    {"pgsql", hs_sql_pgsql, hs_schema_pgsql, 0},
+    {"mysql", hs_sql_mysql, hs_schema_mysql, 0},
 };
 
 static const sql_table *find_table(const char *driver)
@@ -47,6 +49,10 @@ static hs_error *look_at_schema(hs_store *store, hs_conn *conn, schema_state *st
     if (error) {
         return error;
     }
+    if (hs_rows_text(rows, 0, 3)) {
+        return hs_error_make(pool, HS_CONFIGURATION, "the database can't be used: %s",
+                             hs_rows_text(rows, 0, 3));
+    }
     application = hs_rows_number(rows, 0, 0);
     version = hs_rows_number(rows, 0, 1);
     if (application == HS_SCHEMA_APPLICATION && version == HS_SCHEMA_VERSION) {
@@ -59,6 +65,11 @@ static hs_error *look_at_schema(hs_store *store, hs_conn *conn, schema_state *st
                              ", made by a newer mod_helpsupport; this one knows version %d: "
                              "install the newer one",
                              version, HS_SCHEMA_VERSION);
+    }
+    /* MariaDB can't undo half a schema; it is gone on with. */
+    if (application == HS_SCHEMA_APPLICATION && version == 0) {
+        *state = SCHEMA_IS_ABSENT;
+        return NULL;
     }
     if (application == 0 && version == 0 && hs_rows_number(rows, 0, 2) == 0) {
         *state = SCHEMA_IS_ABSENT;
@@ -74,10 +85,18 @@ static hs_error *look_at_schema(hs_store *store, hs_conn *conn, schema_state *st
 static hs_error *make_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
 {
     schema_state state = SCHEMA_IS_OURS;
-    hs_error *error = look_at_schema(store, conn, &state, pool);
+    const char *lock = hs_store_sql(store, HS_SQL_SCHEMA_LOCK);
+    hs_rows *ignored;
+    hs_error *error = lock ? hs_conn_ask(conn, &ignored, lock, pool) : NULL;
 
+    if (!error) {
+        error = look_at_schema(store, conn, &state, pool);
+    }
     for (int i = 0; !error && state == SCHEMA_IS_ABSENT && store->schema[i]; i++) {
         error = hs_conn_execute(conn, store->schema[i], pool);
+    }
+    if (!error && hs_store_sql(store, HS_SQL_SCHEMA_UNLOCK)) {
+        error = hs_conn_ask(conn, &ignored, hs_store_sql(store, HS_SQL_SCHEMA_UNLOCK), pool);
     }
     return error;
 }
@@ -91,6 +110,11 @@ static hs_error *greet(void *baton, hs_conn *conn, apr_time_t deadline, apr_pool
 
     if (error || state == SCHEMA_IS_OURS) {
         return error;
+    }
+    if (!store->makes_schema) {
+        return hs_error_make(pool, HS_CONFIGURATION,
+                             "the database has no tables of mod_helpsupport yet: make them with "
+                             "helpsupportctl db init");
     }
     error = hs_db_begin(store->db, conn, deadline, pool);
     if (error) {
@@ -125,6 +149,7 @@ hs_error *hs_store_create(hs_store **out, const hs_db_opts *opts, void (*committ
     }
     store->sql = table->sql;
     store->schema = table->schema;
+    store->makes_schema = table->is_made_on_first_use;
     store->committed = committed;
     store->baton = baton;
     error = hs_group_create(&store->submissions, HS_STORE_GROUP_MAX, hs_store_run_submissions,
@@ -142,7 +167,8 @@ static hs_error *prepare_all(hs_store *store, hs_conn *conn, void *baton, apr_po
 {
     (void)baton;
     for (int sql = 0; sql < HS_SQL_STATEMENTS; sql++) {
-        hs_error *error = hs_conn_prepare(conn, hs_store_sql(store, sql), pool);
+        const char *text = hs_store_sql(store, sql);
+        hs_error *error = text ? hs_conn_prepare(conn, text, pool) : NULL;
 
         if (error) {
             return error;
@@ -151,9 +177,11 @@ static hs_error *prepare_all(hs_store *store, hs_conn *conn, void *baton, apr_po
     return NULL;
 }
 
-/* Every new connection makes the schema where it is absent, so connecting is all there is to do. */
+/* Every new connection then makes the schema where it is absent, so connecting is all there is to
+ * do. */
 hs_error *hs_store_init(hs_store *store, apr_pool_t *pool)
 {
+    store->makes_schema = 1;
     return hs_store_read(store, prepare_all, NULL, pool);
 }
 

@@ -88,11 +88,15 @@ static void set_ranges(range ranges[2], const hs_list *list, int has_cursor)
     }
 }
 
+/* MariaDB enters an index by a single column only, so there the time comes twice. */
 static void put_bound(query *self, int fragment, const bound *end)
 {
     if (end->is_set) {
         put(self, fragment);
         bind_number(self, end->us);
+        if (strstr(hs_store_sql(self->store, fragment), " OR ")) {
+            bind_number(self, end->us);
+        }
         bind_number(self, end->number);
     }
 }
@@ -130,22 +134,29 @@ static int is_implied(const apr_array_header_t *words, int index)
 
 /* Each word in quotes, as the beginning of one; all of them must be there. A word is letters and
  * digits, but a quote would end the string, so it is left out all the same. */
-static const char *match_of(const apr_array_header_t *words, apr_pool_t *pool)
+static const char *match_of(const query *self, const apr_array_header_t *words)
 {
     hs_buffer match;
 
-    hs_buffer_init(&match, 128, pool);
+    hs_buffer_init(&match, 128, self->pool);
     for (int i = 0; i < words->nelts; i++) {
         if (is_implied(words, i)) {
             continue;
         }
-        hs_buffer_puts(&match, match.length == 0 ? "\"" : " \"");
-        for (const char *c = APR_ARRAY_IDX(words, i, const char *); *c; c++) {
-            if (*c != '"') {
+        if (match.length > 0) {
+            hs_buffer_putc(&match, ' ');
+            hs_buffer_puts(&match, hs_store_sql(self->store, HS_SQL_MATCH_AND));
+            hs_buffer_putc(&match, ' ');
+        }
+        hs_buffer_puts(&match, hs_store_sql(self->store, HS_SQL_MATCH_OPEN));
+        for (const char *c =
+                 hs_store_word(self->store, APR_ARRAY_IDX(words, i, const char *), self->pool);
+             *c; c++) {
+            if (!strchr("\"'\\", *c)) {
                 hs_buffer_putc(&match, *c);
             }
         }
-        hs_buffer_puts(&match, "\"*");
+        hs_buffer_puts(&match, hs_store_sql(self->store, HS_SQL_MATCH_CLOSE));
     }
     return match.data;
 }
@@ -172,7 +183,7 @@ static void put_search(query *self)
     const hs_list *list = self->list;
 
     put(self, needs_ticket(self) ? HS_SQL_LIST_FROM_WORDS_TICKET : HS_SQL_LIST_FROM_WORDS);
-    bind_text(self, match_of(list->words, self->pool));
+    bind_text(self, match_of(self, list->words));
     if (list->user_id) {
         put(self, HS_SQL_LIST_AND_USER);
         bind_text(self, list->user_id);
@@ -294,6 +305,10 @@ const char *hs_store_compose(const hs_store *store, const void ***values, const 
     bind_number(&self, (apr_int64_t)list->limit + 1);
     bind_number(&self, list->has_skip ? list->skip : 0);
     put(&self, HS_SQL_LIST_TAIL);
+    /* SQLite keeps the page's order when it joins the tickets, and would sort them again. */
+    if (hs_db_is_server(store->db)) {
+        put_order(&self);
+    }
     *values = (const void **)self.values->elts;
     return self.text.data;
 }

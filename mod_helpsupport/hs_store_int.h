@@ -16,6 +16,7 @@ typedef struct hs_store {
     hs_db *db;
     const char *const *sql;    /* of this database, by HS_SQL_* (hs_sql.h) */
     const char *const *schema; /* its statements, up to NULL */
+    int makes_schema;          /* where there is none; else that is an error */
     hs_group *submissions;
     hs_group *changes;
     void (*committed)(void *baton);
@@ -25,7 +26,13 @@ typedef struct hs_store {
 /* Something to do with a connection. Must be repeatable from its start. */
 typedef hs_error *hs_store_work(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool);
 
-/* The text of HS_SQL_* number `sql`. */
+/* A word (hs_utf8_words) as the database's index has it. */
+const char *hs_store_word(const hs_store *store, const char *word, apr_pool_t *pool);
+
+/* All words of a ticket between spaces, as a JSON string. */
+const char *hs_store_words(const hs_store *store, const hs_ticket *ticket, apr_pool_t *pool);
+
+/* The text of HS_SQL_* number `sql`; of an option NULL, where the database has another way. */
 const char *hs_store_sql(const hs_store *store, int sql);
 
 /* Read: run `work` on a connection, without a transaction; once more on another one where the first
@@ -44,6 +51,15 @@ hs_error *hs_store_select(hs_store *store, hs_rows **rows, int sql, const void *
 typedef enum hs_store_again { HS_STORE_BLIND = 0, HS_STORE_LOOKS } hs_store_again;
 hs_error *hs_store_write(hs_store *store, hs_store_work *work, void *baton, hs_store_again again,
                          apr_time_t deadline, apr_pool_t *pool) HS_MUSTCHECK;
+
+/* The same for work that writes in one statement, which must be HS_STORE_LOOKS: a server gets no
+ * transaction around it, so that it is one round trip. What else the work does may only read. */
+hs_error *hs_store_apply(hs_store *store, hs_store_work *work, void *baton, apr_time_t deadline,
+                         apr_pool_t *pool) HS_MUSTCHECK;
+
+/* The time by which leases and ages go: the server's, or where there is none, this machine's. */
+hs_error *hs_store_clock(hs_store *store, hs_conn *conn, apr_int64_t *now,
+                         apr_pool_t *pool) HS_MUSTCHECK;
 
 /* Make an error fit to leave the store: HS_DB_* becomes HS_UNAVAILABLE. NULL stays NULL. */
 hs_error *hs_store_outward(hs_error *error);

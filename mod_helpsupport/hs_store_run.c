@@ -1,5 +1,6 @@
 /* hs_store_run.c - layer 7: runs the store's statements, again where a connection was lost. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_sql.h"
 #include "hs_store_int.h"
 
 #include <apr_strings.h>
@@ -7,6 +8,11 @@
 /* The first try meets what was lost while nobody looked, the second a connection that was just
  * checked. A third is for a transaction that the database undid. */
 #define TRIES 3
+
+/* A server that goes down takes its sessions one by one: what is asked meanwhile can lose several
+ * connections that were just checked. So it is asked again more often, after a growing pause. */
+#define TRIES_LOST 10
+#define LOST_WAIT_US 10000
 
 const char *hs_store_sql(const hs_store *store, int sql)
 {
@@ -50,12 +56,25 @@ static int is_passing(const hs_error *error)
     return error->code == HS_DB_LOST || error->code == HS_DB_SCHEMA || error->code == HS_DB_BUSY;
 }
 
+/* Whether there is another try after try number `try`, from 0; waits for it. */
+static int is_tried_again(const hs_error *error, int try, apr_time_t deadline)
+{
+    if (error->code != HS_DB_LOST && error->code != HS_OUTCOME_UNKNOWN) {
+        return try + 1 < TRIES;
+    }
+    if (try + 1 >= TRIES_LOST || apr_time_now() >= deadline) {
+        return 0;
+    }
+    apr_sleep(LOST_WAIT_US * try);
+    return 1;
+}
+
 hs_error *hs_store_read(hs_store *store, hs_store_work *work, void *baton, apr_pool_t *pool)
 {
     apr_time_t deadline = hs_db_deadline(store->db);
     hs_error *error = NULL;
 
-    for (int try = 0; try < TRIES; try++) {
+    for (int try = 0;; try++) {
         hs_conn *conn;
 
         error = hs_db_acquire(store->db, &conn, deadline, pool);
@@ -64,7 +83,7 @@ hs_error *hs_store_read(hs_store *store, hs_store_work *work, void *baton, apr_p
         }
         error = work(store, conn, baton, pool);
         hs_db_release(store->db, conn);
-        if (!error || !is_passing(error)) {
+        if (!error || !is_passing(error) || !is_tried_again(error, try, deadline)) {
             break;
         }
     }
@@ -92,8 +111,42 @@ hs_error *hs_store_select(hs_store *store, hs_rows **rows, int sql, const void *
     return hs_store_read(store, run_statement, &one, pool);
 }
 
-static hs_error *transact(hs_store *store, hs_store_work *work, void *baton, apr_time_t deadline,
+/* A write that is to be done. */
+typedef struct writing {
+    hs_store_work *work;
+    void *baton;
+    hs_store_again again;
+    int is_alone; /* its one statement is its own transaction */
+} writing;
+
+/* A statement that is its own transaction commits before it answers: without an answer nobody knows
+ * what came of it. */
+static hs_error *run_alone(hs_store *store, hs_conn *conn, const writing *self, apr_pool_t *pool)
+{
+    hs_error *error = self->work(store, conn, self->baton, pool);
+
+    if (error && error->code == HS_DB_LOST) {
+        error->code = HS_OUTCOME_UNKNOWN;
+    }
+    return error;
+}
+
+static hs_error *transact(hs_store *store, hs_conn *conn, const writing *self, apr_time_t deadline,
                           apr_pool_t *pool)
+{
+    hs_error *error = hs_db_begin(store->db, conn, deadline, pool);
+
+    if (!error) {
+        error = self->work(store, conn, self->baton, pool);
+    }
+    if (!error && hs_conn_is_busy(conn)) {
+        error = hs_db_commit(store->db, conn, pool);
+    }
+    return error;
+}
+
+static hs_error *try_writing(hs_store *store, const writing *self, apr_time_t deadline,
+                             apr_pool_t *pool)
 {
     hs_conn *conn;
     hs_error *error = hs_db_acquire(store->db, &conn, deadline, pool);
@@ -101,40 +154,74 @@ static hs_error *transact(hs_store *store, hs_store_work *work, void *baton, apr
     if (error) {
         return error;
     }
-    error = hs_db_begin(store->db, conn, deadline, pool);
-    if (!error) {
-        error = work(store, conn, baton, pool);
-    }
-    if (!error && hs_conn_is_busy(conn)) {
-        error = hs_db_commit(store->db, conn, pool);
-    }
+    error = self->is_alone ? run_alone(store, conn, self, pool)
+                           : transact(store, conn, self, deadline, pool);
     hs_db_release(store->db, conn);
     return error;
 }
 
-hs_error *hs_store_write(hs_store *store, hs_store_work *work, void *baton, hs_store_again again,
-                         apr_time_t deadline, apr_pool_t *pool)
+static hs_error *write_again(hs_store *store, const writing *self, apr_time_t deadline,
+                             apr_pool_t *pool)
 {
     hs_error *unknown = NULL;
     hs_error *error = NULL;
 
-    for (int try = 0; try < TRIES; try++) {
-        error = transact(store, work, baton, deadline, pool);
+    for (int try = 0;; try++) {
+        error = try_writing(store, self, deadline, pool);
         if (!error) {
             return NULL;
         }
         if (error->code == HS_OUTCOME_UNKNOWN) {
             unknown = error;
         }
-        if (unknown ? again == HS_STORE_BLIND : !is_passing(error)) {
+        if (unknown ? self->again == HS_STORE_BLIND : !is_passing(error)) {
             break;
         }
         /* each try at a busy SQLite costs the 1.5 s that apr_dbd waits by itself */
         if (error->code == HS_DB_BUSY && apr_time_now() >= deadline) {
             break;
         }
+        if (!is_tried_again(error, try, deadline)) {
+            break;
+        }
     }
     return unknown ? unknown : error;
+}
+
+hs_error *hs_store_write(hs_store *store, hs_store_work *work, void *baton, hs_store_again again,
+                         apr_time_t deadline, apr_pool_t *pool)
+{
+    const writing self = {.work = work, .baton = baton, .again = again};
+
+    return write_again(store, &self, deadline, pool);
+}
+
+hs_error *hs_store_apply(hs_store *store, hs_store_work *work, void *baton, apr_time_t deadline,
+                         apr_pool_t *pool)
+{
+    const writing self = {.work = work,
+                          .baton = baton,
+                          .again = HS_STORE_LOOKS,
+                          .is_alone = hs_db_is_server(store->db)};
+
+    return write_again(store, &self, deadline, pool);
+}
+
+hs_error *hs_store_clock(hs_store *store, hs_conn *conn, apr_int64_t *now, apr_pool_t *pool)
+{
+    const char *sql = hs_store_sql(store, HS_SQL_CLOCK);
+    hs_rows *rows;
+    hs_error *error;
+
+    *now = apr_time_now();
+    if (!sql) {
+        return NULL;
+    }
+    error = hs_conn_select(conn, &rows, sql, NULL, pool);
+    if (!error) {
+        *now = hs_rows_number(rows, 0, 0);
+    }
+    return error;
 }
 
 hs_ticket *hs_store_ticket(const hs_rows *rows, int row, apr_pool_t *pool)

@@ -176,7 +176,10 @@ static hs_error *write_group(hs_store *store, hs_conn *conn, void *baton, apr_po
     hs_error *error;
 
     forget_results(all);
-    all->now = apr_time_now();
+    error = hs_store_clock(store, conn, &all->now, pool);
+    if (error) {
+        return error;
+    }
     error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_STATUS_READ),
                            (const void *[]){refs_of(all, pool)}, pool);
     if (error) {

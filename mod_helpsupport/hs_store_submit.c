@@ -7,7 +7,6 @@
 #include "hs_sql.h"
 #include "hs_store.h"
 #include "hs_store_int.h"
-#include "hs_utf8.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -47,7 +46,8 @@ typedef struct group {
     const char *tickets; /* JSON */
     const char *mails;
     const char *keys;
-    apr_time_t now;
+    const char *words;
+    apr_int64_t now;
 } group;
 
 static const char *text_row(const char *const *values, int count, apr_pool_t *pool)
@@ -97,31 +97,7 @@ static const char *random_part(apr_pool_t *pool)
     return text;
 }
 
-static void put_words(hs_buffer *text, const char *from, apr_pool_t *pool)
-{
-    const apr_array_header_t *words = hs_utf8_words(from, pool);
-
-    for (int i = 0; i < words->nelts; i++) {
-        hs_buffer_putc(text, ' ');
-        hs_buffer_puts(text, APR_ARRAY_IDX(words, i, const char *));
-    }
-}
-
-static const char *words_of(const hs_ticket *ticket, apr_pool_t *pool)
-{
-    hs_buffer text;
-    hs_buffer json;
-
-    hs_buffer_init(&text, 512, pool);
-    put_words(&text, ticket->name, pool);
-    put_words(&text, ticket->email, pool);
-    put_words(&text, ticket->message, pool);
-    hs_buffer_init(&json, text.length + 16, pool);
-    hs_json_put_string(&json, text.data);
-    return json.data;
-}
-
-static hs_error *prepare_item(item *self, apr_pool_t *pool)
+static hs_error *prepare_item(const hs_store *store, item *self, apr_pool_t *pool)
 {
     const hs_submit *submit = self->submit;
     const hs_ticket *ticket = submit->ticket;
@@ -139,7 +115,7 @@ static hs_error *prepare_item(item *self, apr_pool_t *pool)
     }
     self->ticket_row = text_row(ticket_values, 8, pool);
     self->mail_row = text_row(mail_values, 8, pool);
-    self->words = words_of(ticket, pool);
+    self->words = hs_store_words(store, ticket, pool);
     if (submit->idempotency_key) {
         self->digest = hs_ticket_digest(ticket, pool);
         self->key_row = text_row((const char *const[]){ticket->user_id, submit->idempotency_key,
@@ -160,13 +136,16 @@ static void join_rows(group *all, apr_pool_t *pool)
     hs_buffer tickets;
     hs_buffer mails;
     hs_buffer keys;
+    hs_buffer words;
 
     hs_buffer_init(&tickets, 1024 * (apr_size_t)all->count, pool);
     hs_buffer_init(&mails, 256 * (apr_size_t)all->count, pool);
     hs_buffer_init(&keys, 256 * (apr_size_t)all->count, pool);
+    hs_buffer_init(&words, 512 * (apr_size_t)all->count, pool);
     for (int i = 0; i < all->count; i++) {
         join_row(&tickets, all->items[i]->ticket_row);
         join_row(&mails, all->items[i]->mail_row);
+        join_row(&words, all->items[i]->words);
         if (all->items[i]->key_row) {
             join_row(&keys, all->items[i]->key_row);
             all->key_count++;
@@ -175,9 +154,11 @@ static void join_rows(group *all, apr_pool_t *pool)
     hs_buffer_putc(&tickets, ']');
     hs_buffer_putc(&mails, ']');
     hs_buffer_putc(&keys, ']');
+    hs_buffer_putc(&words, ']');
     all->tickets = tickets.data;
     all->mails = mails.data;
     all->keys = keys.data;
+    all->words = words.data;
 }
 
 /* Rows of id, number, created_us. They mostly come in the order of the items, so each search
@@ -305,16 +286,65 @@ static void forget_results(group *all)
     }
 }
 
+/* What is left after the tickets were stored: whose the keys are, and what an earlier try stored.
+ */
+static hs_error *settle(hs_store *store, hs_conn *conn, group *all, apr_pool_t *pool)
+{
+    hs_error *error = NULL;
+
+    if (all->key_count > 0) {
+        error = settle_keys(store, conn, all, pool);
+    }
+    return error ? error : look_for_rest(store, conn, all, pool);
+}
+
+static int has_rest(const group *all)
+{
+    for (int i = 0; i < all->count; i++) {
+        if (!all->items[i]->id) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The whole group in one statement, where the database has it. Who then has no id met a key or a
+ * try of before, for which a second statement looks. */
+static hs_error *write_at_once(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    group *all = baton;
+    apr_int64_t life_us = KEY_LIFE_US;
+    apr_int64_t purge_count = PURGE_FACTOR * all->key_count;
+    hs_rows *rows;
+    hs_error *error;
+
+    forget_results(all);
+    if (all->key_count > 0) {
+        error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_SUBMIT_KEYS),
+                               (const void *[]){all->keys, &life_us, all->tickets, all->words,
+                                                all->mails, &life_us, &purge_count},
+                               pool);
+    } else {
+        error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_SUBMIT),
+                               (const void *[]){all->tickets, all->words, all->mails}, pool);
+    }
+    if (error) {
+        return error;
+    }
+    mark_rows(all, rows);
+    return has_rest(all) ? settle(store, conn, all, pool) : NULL;
+}
+
 /* The whole transaction: a number of statements that does not depend on the number of items. */
 static hs_error *write_group(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
 {
     group *all = baton;
-    hs_error *error = NULL;
     hs_rows *rows;
+    hs_error *error;
 
     forget_results(all);
-    all->now = apr_time_now();
-    if (all->key_count > 0) {
+    error = hs_store_clock(store, conn, &all->now, pool);
+    if (!error && all->key_count > 0) {
         error = claim_keys(store, conn, all, pool);
     }
     if (!error) {
@@ -329,10 +359,7 @@ static hs_error *write_group(hs_store *store, hs_conn *conn, void *baton, apr_po
         error = hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_MAIL_INSERT),
                               (const void *[]){all->mails}, pool);
     }
-    if (!error && all->key_count > 0) {
-        error = settle_keys(store, conn, all, pool);
-    }
-    return error ? error : look_for_rest(store, conn, all, pool);
+    return error ? error : settle(store, conn, all, pool);
 }
 
 static int is_replayed(const item *self)
@@ -367,7 +394,9 @@ static int write_items(hs_store *store, item **items, int count, apr_time_t dead
     hs_error *error;
 
     join_rows(&all, pool);
-    error = hs_store_write(store, write_group, &all, HS_STORE_LOOKS, deadline, pool);
+    error = hs_store_sql(store, HS_SQL_SUBMIT)
+                ? hs_store_apply(store, write_at_once, &all, deadline, pool)
+                : hs_store_write(store, write_group, &all, HS_STORE_LOOKS, deadline, pool);
     /* One bad row must not fail its neighbours. Where the database can't be had at all, one try
      * for everybody was enough. */
     if (error && count > 1 && hs_store_may_be_one_row(error)) {
@@ -396,7 +425,7 @@ void hs_store_run_submissions(void *baton, void **items, int count, apr_time_t d
 hs_error *hs_store_submit(hs_store *store, hs_submit *submit, int *replayed, apr_pool_t *pool)
 {
     item self = {.submit = submit, .pool = pool};
-    hs_error *error = prepare_item(&self, pool);
+    hs_error *error = prepare_item(store, &self, pool);
 
     if (!error) {
         error = hs_group_join(store->submissions, &self, hs_db_deadline(store->db), pool);

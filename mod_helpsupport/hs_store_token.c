@@ -15,18 +15,28 @@ typedef struct step {
 typedef struct steps {
     step *first;
     int count;
+    apr_int64_t *now;           /* set when the clock was read */
+    apr_int64_t *then;          /* likewise, or NULL */
+    apr_interval_time_t offset; /* of *then from *now */
 } steps;
 
 /* Stops at a step that changes nothing: what follows depends on it. */
 static hs_error *run_steps(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
 {
     steps *all = baton;
+    hs_error *error = hs_store_clock(store, conn, all->now, pool);
 
+    if (error) {
+        return error;
+    }
+    if (all->then) {
+        *all->then = *all->now + all->offset;
+    }
     for (int i = 0; i < all->count; i++) {
         step *one = &all->first[i];
-        hs_error *error =
-            hs_conn_query(conn, &one->changed, hs_store_sql(store, one->sql), one->values, pool);
 
+        error =
+            hs_conn_query(conn, &one->changed, hs_store_sql(store, one->sql), one->values, pool);
         if (error) {
             return error;
         }
@@ -38,12 +48,9 @@ static hs_error *run_steps(hs_store *store, hs_conn *conn, void *baton, apr_pool
     return NULL;
 }
 
-static hs_error *write_steps(hs_store *store, step *first, int count, apr_time_t deadline,
-                             apr_pool_t *pool)
+static hs_error *write_steps(hs_store *store, steps *all, apr_time_t deadline, apr_pool_t *pool)
 {
-    steps all = {.first = first, .count = count};
-
-    return hs_store_outward(hs_store_write(store, run_steps, &all, HS_STORE_BLIND, deadline, pool));
+    return hs_store_outward(hs_store_write(store, run_steps, all, HS_STORE_BLIND, deadline, pool));
 }
 
 static hs_admin_token *read_token(const hs_rows *rows, int row, apr_pool_t *pool)
@@ -60,44 +67,70 @@ static hs_admin_token *read_token(const hs_rows *rows, int row, apr_pool_t *pool
     return token;
 }
 
-hs_error *hs_store_token_find(hs_store *store, hs_admin_token **token, const char *digest,
-                              apr_pool_t *pool)
-{
-    apr_int64_t now = apr_time_now();
+/* Who has a digest. */
+typedef struct finding {
+    const char *digest;
+    apr_int64_t now;
     hs_rows *rows;
-    hs_error *error =
-        hs_store_select(store, &rows, HS_SQL_TOKEN_FIND, (const void *[]){digest, &now}, pool);
+} finding;
+
+static hs_error *find(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    finding *self = baton;
+    hs_error *error = hs_store_clock(store, conn, &self->now, pool);
 
     if (error) {
         return error;
     }
-    if (rows->count == 0) {
+    return hs_conn_select(conn, &self->rows, hs_store_sql(store, HS_SQL_TOKEN_FIND),
+                          (const void *[]){self->digest, &self->now}, pool);
+}
+
+static hs_error *find_token(hs_store *store, hs_admin_token **token, finding *self,
+                            apr_pool_t *pool)
+{
+    hs_error *error = hs_store_read(store, find, self, pool);
+
+    if (error) {
+        return error;
+    }
+    if (self->rows->count == 0) {
         return hs_error_make(pool, HS_NOT_FOUND, "no token that may be used has this digest");
     }
-    *token = read_token(rows, 0, pool);
+    *token = read_token(self->rows, 0, pool);
     return NULL;
+}
+
+hs_error *hs_store_token_find(hs_store *store, hs_admin_token **token, const char *digest,
+                              apr_pool_t *pool)
+{
+    finding self = {.digest = digest};
+
+    return find_token(store, token, &self, pool);
 }
 
 /* Without a wait for the turn to write or for a connection: whoever reads must not be held up by a
  * note. */
 hs_error *hs_store_token_used(hs_store *store, const char *digest, apr_pool_t *pool)
 {
-    apr_int64_t now = apr_time_now();
-    apr_int64_t before = now - HS_TOKEN_USED_US;
+    apr_int64_t now;
+    apr_int64_t before;
     step use = {.sql = HS_SQL_TOKEN_USED, .values = (const void *[]){&now, digest, &before}};
+    steps all = {&use, 1, &now, &before, -HS_TOKEN_USED_US};
 
-    return write_steps(store, &use, 1, now, pool);
+    return write_steps(store, &all, apr_time_now(), pool);
 }
 
 hs_error *hs_store_token_create(hs_store *store, const hs_admin_token *token, apr_pool_t *pool)
 {
-    apr_int64_t now = apr_time_now();
+    apr_int64_t now;
     apr_int64_t scopes = token->scopes;
     apr_int64_t expires_us = token->expires_us;
     step create = {.sql = HS_SQL_TOKEN_CREATE,
                    .values = (const void *[]){token->digest, token->name, &scopes, &now,
                                               &expires_us, token->name, &now}};
-    hs_error *error = write_steps(store, &create, 1, hs_db_deadline(store->db), pool);
+    steps all = {.first = &create, .count = 1, .now = &now};
+    hs_error *error = write_steps(store, &all, hs_db_deadline(store->db), pool);
 
     if (!error && create.changed == 0) {
         return hs_error_make(pool, HS_INVALID, "a token of the name \"%s\" is in use", token->name);
@@ -127,9 +160,10 @@ static hs_error *not_found(const char *name, apr_pool_t *pool)
 
 hs_error *hs_store_token_revoke(hs_store *store, const char *name, apr_pool_t *pool)
 {
-    apr_int64_t now = apr_time_now();
+    apr_int64_t now;
     step revoke = {.sql = HS_SQL_TOKEN_REVOKE, .values = (const void *[]){&now, name, &now}};
-    hs_error *error = write_steps(store, &revoke, 1, hs_db_deadline(store->db), pool);
+    steps all = {.first = &revoke, .count = 1, .now = &now};
+    hs_error *error = write_steps(store, &all, hs_db_deadline(store->db), pool);
 
     return !error && revoke.changed == 0 ? not_found(name, pool) : error;
 }
@@ -137,13 +171,14 @@ hs_error *hs_store_token_revoke(hs_store *store, const char *name, apr_pool_t *p
 hs_error *hs_store_token_rotate(hs_store *store, const char *name, const char *new_digest,
                                 apr_interval_time_t grace_us, apr_pool_t *pool)
 {
-    apr_int64_t now = apr_time_now();
-    apr_int64_t end_us = now + grace_us;
+    apr_int64_t now;
+    apr_int64_t end_us;
     step both[] = {
         {.sql = HS_SQL_TOKEN_RENEW, .values = (const void *[]){new_digest, &now, &now, name, &now}},
         {.sql = HS_SQL_TOKEN_END, .values = (const void *[]){&end_us, name, new_digest, &end_us}},
     };
-    hs_error *error = write_steps(store, both, 2, hs_db_deadline(store->db), pool);
+    steps all = {both, 2, &now, &end_us, grace_us};
+    hs_error *error = write_steps(store, &all, hs_db_deadline(store->db), pool);
 
     return !error && both[0].changed == 0 ? not_found(name, pool) : error;
 }

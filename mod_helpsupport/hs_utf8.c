@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 
+#include <unicase.h>
 #include <unictype.h>
 #include <unistr.h>
 
@@ -11,6 +12,9 @@
 #include <string.h>
 
 #define REPLACEMENT 0xFFFD
+
+/* InnoDB's full-text index has no longer words. */
+#define WORD_MAX 84
 
 typedef enum character_kind { KIND_SEPARATOR = 0, KIND_MARK, KIND_WORD } character_kind;
 
@@ -175,10 +179,25 @@ int hs_utf8_has_space(const char *text)
     return 0;
 }
 
+/* The case folding of Unicode for single characters: by way of the upper case, because several
+ * lower ones (the two sigmas) have the same. */
+static ucs4_t fold(ucs4_t point)
+{
+    return uc_tolower(uc_toupper(point));
+}
+
 static void add_word(apr_array_header_t *words, const char *start, const char *end)
 {
+    uint8_t folded[4 * WORD_MAX];
+    int length = 0;
+    ucs4_t point;
+
+    for (int i = 0; i < WORD_MAX && start < end; i++) {
+        start += decode(&point, start);
+        length += u8_uctomb(folded + length, fold(point), (int)sizeof(folded) - length);
+    }
     APR_ARRAY_PUSH(words, const char *) =
-        apr_pstrmemdup(words->pool, start, (apr_size_t)(end - start));
+        apr_pstrmemdup(words->pool, (const char *)folded, (apr_size_t)length);
 }
 
 apr_array_header_t *hs_utf8_words(const char *text, apr_pool_t *pool)

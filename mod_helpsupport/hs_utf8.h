@@ -25,8 +25,8 @@ int hs_utf8_has_control(const char *text, int allow_breaks);
 int hs_utf8_has_space(const char *text);
 
 /* The words of `text` (maximal runs of letters, categories L*, and digits, N*, with the marks M*
- * that follow them), in order, as an array of const char * in `pool`; case is left as it is.
- * Thread: any. */
+ * that follow them), in order, as an array of const char * in `pool`; without regard to case, and
+ * not longer than their first 84 characters: so every database finds the same. Thread: any. */
 apr_array_header_t *hs_utf8_words(const char *text, apr_pool_t *pool);
 
 /* Whether every code point is a letter (L*), a mark (M*), U+0020 or one of "'-.", which is what a

@@ -4,8 +4,10 @@
 #
 # queries.sql holds named blocks for every database, queries.DRIVER.sql those of one, which replace
 # blocks of the same name; schema.DRIVER.sql is a list of statements. "-- name: x" starts a whole
-# statement, HS_SQL_X; "-- fragment: x" a piece of one, which can't be prepared alone. Other lines
-# that begin with "--" are comments. Each driver has to have each name.
+# statement, HS_SQL_X; "-- fragment: x" a piece of one, which can't be prepared alone. Each driver has
+# to have each of them. "-- option: x" is a statement that a driver may lack: NULL. Other lines that
+# begin with "--" are comments, but for the one in a schema that tells its application and version:
+# "-- is: 1752396907 1".
 
 function fail(reason) {
     printf "%s:%d: %s\n", FILENAME, FNR, reason >"/dev/stderr"
@@ -42,9 +44,18 @@ FNR == 1 {
     }
 }
 
-/^-- (name|fragment): [a-z][a-z0-9_]*$/ && !is_schema {
+/^-- is: [0-9]+ [0-9]+$/ && is_schema {
+    application[driver] = $3
+    version[driver] = $4
+    next
+}
+
+/^-- (name|fragment|option): [a-z][a-z0-9_]*$/ && !is_schema {
     block = $3
     add_name(block, $2 == "fragment:")
+    if ($2 == "option:") {
+        is_optional[block] = 1
+    }
     if ((driver, block) in text) {
         fail(block " is there twice")
     }
@@ -60,12 +71,6 @@ is_schema {
     if (/;$/) {
         sub(/;$/, "", statement)
         schema[driver, ++schema_count[driver]] = statement
-        if (match(statement, /^PRAGMA application_id = /)) {
-            application[driver] = substr(statement, RLENGTH + 1)
-        }
-        if (match(statement, /^PRAGMA user_version = /)) {
-            version[driver] = substr(statement, RLENGTH + 1)
-        }
         statement = ""
     }
     next
@@ -98,12 +103,18 @@ END {
     print "/* What a file with our schema says of itself. */"
     for (driver in drivers) {
         if (!version[driver] || !application[driver]) {
-            printf "schema.%s.sql names no application_id or user_version\n", driver >"/dev/stderr"
+            printf "schema.%s.sql does not say what it is\n", driver >"/dev/stderr"
             exit 1
         }
-        print "#define HS_SCHEMA_APPLICATION " application[driver]
-        print "#define HS_SCHEMA_VERSION " version[driver]
+        is = "#define HS_SCHEMA_APPLICATION " application[driver] \
+            "\n#define HS_SCHEMA_VERSION " version[driver]
+        if (all && is != all) {
+            print "the schemas are not of one version" >"/dev/stderr"
+            exit 1
+        }
+        all = is
     }
+    print all
     print "\n/* The texts themselves, for the one file that hands them out. */\n#ifdef HS_SQL_TEXTS"
     for (driver in drivers) {
         printf "static const char *const hs_sql_%s[HS_SQL_END] = {\n", driver
@@ -112,6 +123,9 @@ END {
                 name = names[k, i]
                 from = (driver, name) in text ? driver : "*"
                 if (!((from, name) in text)) {
+                    if (is_optional[name]) {
+                        continue
+                    }
                     printf "%s lacks %s\n", driver, name >"/dev/stderr"
                     exit 1
                 }

@@ -5,11 +5,11 @@
 -- name: schema_state
 SELECT (SELECT application_id FROM pragma_application_id),
        (SELECT user_version FROM pragma_user_version),
-       (SELECT count(*) FROM sqlite_master)
+       (SELECT count(*) FROM sqlite_master), NULL
 
 -- The keys of a batch [user_id, key, digest, ticket id], now, and how old a key may grow: those that
 -- are free or expired are taken, in one order everywhere.
--- name: key_claim
+-- option: key_claim
 INSERT INTO idempotency_key (user_id, key_text, digest, ticket_id, created_us)
 SELECT value->>0, value->>1, value->>2, value->>3, now.us
 FROM json_each(%s), (SELECT %lld AS us) AS now
@@ -20,7 +20,7 @@ SET digest = excluded.digest, ticket_id = excluded.ticket_id, created_us = exclu
 WHERE idempotency_key.created_us <= excluded.created_us - %lld
 
 -- At most that many keys that are older than that.
--- name: key_purge
+-- option: key_purge
 DELETE FROM idempotency_key WHERE (user_id, key_text) IN
     (SELECT user_id, key_text FROM idempotency_key INDEXED BY idempotency_key_created
      WHERE created_us <= %lld ORDER BY created_us LIMIT %lld)
@@ -35,7 +35,7 @@ CROSS JOIN ticket AS t ON t.id = k.ticket_id
 -- The tickets of a batch [id, user_id, name, phone_number, email, email_key, message, key or null],
 -- now; not those whose key another ticket has. created_us never goes backwards (see the schema). An
 -- id that is there already was written by a try whose outcome was unknown.
--- name: ticket_insert
+-- option: ticket_insert
 INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, message,
                     status, version, created_us, updated_us)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6,
@@ -54,12 +54,12 @@ SELECT t.id, t.number, t.created_us
 FROM json_each(%s) AS j CROSS JOIN ticket AS t ON t.id = j.value->>0
 
 -- What a search finds new tickets by: [number, words].
--- name: words_insert
+-- option: words_insert
 INSERT INTO ticket_words (rowid, words) SELECT value->>0, value->>1 FROM json_each(%s)
 
 -- The mails of a batch [ticket id, kind, site, recipient_key, recipient_domain, language,
 -- why suppressed or null, random part of the Message-ID], for the tickets that are there.
--- name: mail_insert
+-- option: mail_insert
 INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language,
                   state, detail, state_us, created_us, next_us, message_id)
 SELECT t.number, value->>1, value->>2, t.email, value->>3, value->>4, value->>5,
@@ -111,6 +111,19 @@ ORDER BY at_us, place, id
 
 -- name: ticket_count
 SELECT count(*) FROM ticket
+
+-- A search for words: each between these two, as the beginning of one, and this between two of them.
+-- fragment: match_ascii
+0
+
+-- fragment: match_open
+"
+
+-- fragment: match_close
+"*
+
+-- fragment: match_and
+AND
 
 -- The list is put together from these. Each arm gives numbers from one index alone, in order; then
 -- the page's tickets are fetched by number. INDEXED BY, because the plan must not depend on what

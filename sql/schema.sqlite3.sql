@@ -3,6 +3,7 @@
 
 -- Both numbers are read before anything else is: the first tells our file from another program's,
 -- the second tells what this file can do.
+-- is: 1752396907 1
 PRAGMA application_id = 1752396907;
 PRAGMA user_version = 1;
 

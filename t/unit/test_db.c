@@ -1,4 +1,4 @@
-/* test_db.c - the pool of connections and transactions over apr_dbd. */
+/* test_db.c - the pool of connections and transactions over apr_dbd, on SQLite. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_db.h"
 
@@ -60,10 +60,13 @@ static const char *value(plain *self, hs_conn *conn, const char *sql)
 
 static void test_driver(apr_pool_t *pool)
 {
-    hs_error *error = hs_db_check_driver("pgsql", "host=db", pool);
+    hs_error *error = hs_db_check_driver("oracle", "host=db", pool);
 
-    tap_ok(error && error->code == HS_CONFIGURATION && strstr(error->text, "not supported yet"),
-           "a driver that is not there yet");
+    tap_ok(error && error->code == HS_CONFIGURATION && strstr(error->text, "no database driver"),
+           "a driver that is not there");
+    tap_ok(!hs_db_check_driver("pgsql", "host=db", pool), "one that is");
+    error = hs_db_check_driver("pgsql", "db", pool);
+    tap_ok(error && error->code == HS_CONFIGURATION, "no parameters of libpq");
     error = hs_db_check_driver("sqlite3", "", pool);
     tap_ok(error && error->code == HS_CONFIGURATION, "no file");
     error = hs_db_check_driver("sqlite3", ":memory:", pool);

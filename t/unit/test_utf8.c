@@ -153,20 +153,24 @@ static void test_words(apr_pool_t *pool)
 {
     is_words("", "", pool);
     is_words(" ,;!", "", pool);
-    is_words("Hello, World!", "Hello|World", pool);
+    is_words("Hello, World!", "hello|world", pool);
     is_words("x", "x", pool);
     is_words("a-b_c.d", "a|b|c|d", pool);
     is_words("jane@example.com", "jane|example|com", pool);
     is_words("v2.0 1st", "v2|0|1st", pool);
-    is_words("M\xC3\xBCller", "M\xC3\xBCller", pool);
-    is_words("Mu\xCC\x88ller", "Mu\xCC\x88ller", pool);
+    is_words("M\xC3\xBCller M\xC3\x9CLLER", "m\xC3\xBCller|m\xC3\xBCller", pool);
+    is_words("\xCE\xA3\xCF\x83\xCF\x82 \xC5\xBF", "\xCF\x83\xCF\x83\xCF\x83|s", pool);
+    is_words("Mu\xCC\x88ller", "mu\xCC\x88ller", pool);
     is_words("\xCC\x88 \xCC\x88x", "x", pool);
     is_words("\xD0\xBF\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82\xE2\x80\x94\xE4\xB8\xAD\xE6\x96\x87",
              "\xD0\xBF\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82|\xE4\xB8\xAD\xE6\x96\x87", pool);
-    is_words("\xD9\xA1\xD9\xA2 \xE2\x85\xA8 \xC2\xBD", "\xD9\xA1\xD9\xA2|\xE2\x85\xA8|\xC2\xBD",
+    is_words("\xD9\xA1\xD9\xA2 \xE2\x85\xA8 \xC2\xBD", "\xD9\xA1\xD9\xA2|\xE2\x85\xB8|\xC2\xBD",
              pool);
     is_words("ok\xF0\x9F\x98\x80ok", "ok|ok", pool);
     is_words("\xF0\xA0\x80\x80", "\xF0\xA0\x80\x80", pool);
+    tap_is_int((apr_int64_t)strlen(APR_ARRAY_IDX(
+                   hs_utf8_words(apr_psprintf(pool, "%0200d", 7), pool), 0, const char *)),
+               84, "a long word is cut");
     tap_is_int(hs_utf8_words("a b c d e f", pool)->nelts, 6, "more words than the first room");
 }
 

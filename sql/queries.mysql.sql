@@ -1,0 +1,307 @@
+-- What the store asks of MariaDB, in the notation of queries.sqlite3.sql.
+
+-- Microseconds. Whatever node asks, leases and times go by this clock.
+-- option: clock
+SELECT CAST(unix_timestamp(sysdate(6)) * 1000000 AS signed)
+
+-- option: schema_lock
+SELECT GET_LOCK(concat('helpsupport ', database()), 10)
+
+-- option: schema_unlock
+SELECT RELEASE_LOCK(concat('helpsupport ', database()))
+
+-- name: schema_state
+SELECT CASE WHEN mark IS NULL THEN 0 ELSE CAST(substring_index(substring_index(mark, ' ', 2), ' ', -1) AS signed) END,
+       CASE WHEN mark IS NULL THEN 0 ELSE CAST(substring_index(mark, ' ', -1) AS signed) END,
+       (SELECT count(*) FROM information_schema.tables WHERE table_schema = database()),
+       CASE WHEN database() IS NULL THEN 'name it: dbname=...' ELSE NULL END
+FROM (SELECT (SELECT table_comment FROM information_schema.tables
+              WHERE table_schema = database() AND table_name = 'ticket'
+              AND table_comment LIKE 'mod_helpsupport _%% _%%') AS mark) AS m
+
+-- The keys of a batch [user_id, key, digest, ticket id], now, and how old a key may grow. The first
+-- assignment decides, the others follow it.
+-- option: key_claim
+INSERT INTO idempotency_key (user_id, key_text, digest, ticket_id, created_us)
+SELECT j.user_id, j.key_text, j.digest, j.ticket_id, now.us
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        ordinal FOR ORDINALITY,
+        user_id varchar(128) CHARACTER SET utf8mb4 PATH '$[0]',
+        key_text varchar(255) CHARACTER SET utf8mb4 PATH '$[1]',
+        digest varchar(64) CHARACTER SET utf8mb4 PATH '$[2]',
+        ticket_id varchar(36) CHARACTER SET utf8mb4 PATH '$[3]')) AS j
+CROSS JOIN (SELECT %lld AS us) AS now
+ORDER BY j.user_id, j.key_text, j.ordinal
+ON DUPLICATE KEY UPDATE
+    ticket_id = CASE WHEN idempotency_key.created_us <= VALUES(created_us) - %lld
+                THEN VALUES(ticket_id) ELSE idempotency_key.ticket_id END,
+    digest = CASE WHEN idempotency_key.ticket_id = VALUES(ticket_id)
+             THEN VALUES(digest) ELSE idempotency_key.digest END,
+    created_us = CASE WHEN idempotency_key.ticket_id = VALUES(ticket_id)
+                 THEN VALUES(created_us) ELSE idempotency_key.created_us END
+
+-- option: key_purge
+DELETE FROM idempotency_key WHERE created_us <= %lld ORDER BY created_us LIMIT %lld
+
+-- name: key_read
+SELECT j.ordinal - 1, k.digest, t.id, t.number, t.created_us
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        ordinal FOR ORDINALITY,
+        user_id varchar(128) CHARACTER SET utf8mb4 PATH '$[0]',
+        key_text varchar(255) CHARACTER SET utf8mb4 PATH '$[1]')) AS j
+JOIN idempotency_key AS k ON k.user_id = j.user_id AND k.key_text = j.key_text
+JOIN ticket AS t ON t.id = k.ticket_id
+ORDER BY j.ordinal
+
+-- option: ticket_insert
+INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, message,
+                    status, version, created_us, updated_us)
+SELECT j.id, j.user_id, j.name, j.phone_number, j.email, j.email_key, j.message,
+       0, 1, now.us, now.us
+FROM (SELECT %lld AS us) AS now
+CROSS JOIN JSON_TABLE(%s, '$[*]' COLUMNS (
+        ordinal FOR ORDINALITY,
+        id varchar(36) CHARACTER SET utf8mb4 PATH '$[0]',
+        user_id varchar(128) CHARACTER SET utf8mb4 PATH '$[1]',
+        name varchar(200) CHARACTER SET utf8mb4 PATH '$[2]',
+        phone_number varchar(32) CHARACTER SET utf8mb4 PATH '$[3]',
+        email varchar(254) CHARACTER SET utf8mb4 PATH '$[4]',
+        email_key varchar(254) CHARACTER SET utf8mb4 PATH '$[5]',
+        message varchar(10000) CHARACTER SET utf8mb4 PATH '$[6]',
+        key_text varchar(255) CHARACTER SET utf8mb4 PATH '$[7]')) AS j
+WHERE NOT EXISTS (SELECT 1 FROM idempotency_key AS k
+                  WHERE k.user_id = j.user_id AND k.key_text = j.key_text
+                  AND k.ticket_id <> j.id)
+ORDER BY j.ordinal
+ON DUPLICATE KEY UPDATE id = ticket.id
+RETURNING id, number, created_us
+
+-- name: ticket_look
+SELECT t.id, t.number, t.created_us
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        id varchar(36) CHARACTER SET utf8mb4 PATH '$[0]')) AS j JOIN ticket AS t ON t.id = j.id
+
+-- option: words_insert
+INSERT INTO ticket_words (ticket, words)
+SELECT j.number, j.words
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        number bigint PATH '$[0]',
+        words mediumtext CHARACTER SET utf8mb4 PATH '$[1]')) AS j
+ON DUPLICATE KEY UPDATE ticket = ticket_words.ticket
+
+-- option: mail_insert
+INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language,
+                  state, detail, state_us, created_us, next_us, message_id)
+SELECT t.number, j.kind, j.site, t.email, j.recipient_key, j.recipient_domain, j.language,
+       CASE WHEN j.reason IS NULL THEN 'queued' ELSE 'suppressed' END, coalesce(j.reason, ''),
+       t.created_us, t.created_us, t.created_us, concat('hs.', t.number, '.', j.random)
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        id varchar(36) CHARACTER SET utf8mb4 PATH '$[0]',
+        kind varchar(20) CHARACTER SET utf8mb4 PATH '$[1]',
+        site varchar(255) CHARACTER SET utf8mb4 PATH '$[2]',
+        recipient_key varchar(254) CHARACTER SET utf8mb4 PATH '$[3]',
+        recipient_domain varchar(254) CHARACTER SET utf8mb4 PATH '$[4]',
+        language varchar(64) CHARACTER SET utf8mb4 PATH '$[5]',
+        reason varchar(2000) CHARACTER SET utf8mb4 PATH '$[6]',
+        random varchar(40) CHARACTER SET utf8mb4 PATH '$[7]')) AS j
+JOIN ticket AS t ON t.id = j.id
+ON DUPLICATE KEY UPDATE ticket = mail.ticket
+
+-- name: ticket_by_id
+SELECT number, id, user_id, name, phone_number, email, message,
+       status, version, created_us, updated_us
+FROM ticket WHERE id = %s
+
+-- name: ticket_by_number
+SELECT number, id, user_id, name, phone_number, email, message,
+       status, version, created_us, updated_us
+FROM ticket WHERE number = %lld
+
+-- name: status_read
+SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
+       t.status, t.version, t.created_us, t.updated_us, j.ordinal - 1
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        ordinal FOR ORDINALITY,
+        id varchar(36) CHARACTER SET utf8mb4 PATH '$[0]',
+        number bigint PATH '$[1]')) AS j
+JOIN ticket AS t ON t.number = coalesce(j.number, (SELECT number FROM ticket WHERE id = j.id))
+ORDER BY t.number, j.ordinal FOR UPDATE
+
+-- name: status_write
+UPDATE JSON_TABLE(%s, '$[*]' COLUMNS (
+        number bigint PATH '$[0]',
+        status smallint PATH '$[1]',
+        version bigint PATH '$[2]',
+        updated_us bigint PATH '$[3]')) AS j
+JOIN ticket ON ticket.number = j.number
+SET ticket.status = j.status, ticket.version = j.version, ticket.updated_us = j.updated_us
+
+-- name: event_insert
+INSERT INTO ticket_event (ticket, version, at_us, from_status, to_status, changed_by)
+SELECT j.ticket, j.version, j.at_us, j.from_status, j.to_status, j.changed_by
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        ticket bigint PATH '$[0]',
+        version bigint PATH '$[1]',
+        at_us bigint PATH '$[2]',
+        from_status smallint PATH '$[3]',
+        to_status smallint PATH '$[4]',
+        changed_by varchar(255) CHARACTER SET utf8mb4 PATH '$[5]')) AS j
+
+-- name: history
+SELECT at_us, event, a, b, c FROM
+    (SELECT at_us, 'status' AS event, CAST(from_status AS char(20)) AS a,
+            CAST(to_status AS char(20)) AS b, changed_by AS c, 2 AS place, version AS id
+     FROM ticket_event WHERE ticket = %lld
+     UNION ALL
+     SELECT state_us, 'mail', kind, CASE state WHEN 'sending' THEN 'queued' ELSE state END, detail,
+            1, id
+     FROM mail WHERE ticket = %lld) AS h
+ORDER BY at_us, place, id
+
+-- name: ticket_count
+SELECT count(*) FROM ticket
+
+-- fragment: list_head
+SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
+       t.status, t.version, t.created_us, t.updated_us
+FROM (
+
+-- fragment: list_tail
+) AS page JOIN ticket AS t ON t.number = page.number
+
+-- fragment: list_count_head
+SELECT count(*) FROM (
+
+-- fragment: list_count_tail
+) AS counted
+
+-- fragment: list_from_created
+SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_created) WHERE true
+
+-- fragment: list_from_updated
+SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_updated) WHERE true
+
+-- fragment: list_from_status_created
+SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_status_created) WHERE status = %lld
+
+-- fragment: list_from_status_updated
+SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_status_updated) WHERE status = %lld
+
+-- fragment: list_from_user
+SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_user) WHERE user_id = %s
+
+-- fragment: list_from_email
+SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_email) WHERE email_key = %s
+
+-- InnoDB's index has its own idea of what is a letter and takes no short words: see hs_store_word.
+-- fragment: match_ascii
+1
+
+-- fragment: match_open
++
+
+-- fragment: match_close
+*
+
+-- fragment: match_and
+
+
+-- fragment: list_from_words
+SELECT t.number, t.created_us, t.updated_us
+FROM ticket_words JOIN ticket AS t ON t.number = ticket_words.ticket
+WHERE MATCH (ticket_words.words) AGAINST (%s IN BOOLEAN MODE)
+
+-- fragment: list_from_words_ticket
+SELECT t.number, t.created_us, t.updated_us
+FROM ticket_words JOIN ticket AS t ON t.number = ticket_words.ticket
+WHERE MATCH (ticket_words.words) AGAINST (%s IN BOOLEAN MODE)
+
+-- fragment: list_union
+UNION ALL
+
+-- fragment: list_and_user
+AND user_id = %s
+
+-- fragment: list_and_email
+AND email_key = %s
+
+-- fragment: list_and_status
+AND (1 << status) & %lld <> 0
+
+-- An index is entered by the first condition only: MariaDB takes no pair for a range.
+-- fragment: list_created_from
+AND created_us >= %lld AND (created_us > %lld OR number > %lld)
+
+-- fragment: list_created_to
+AND created_us <= %lld AND (created_us < %lld OR number < %lld)
+
+-- fragment: list_updated_from
+AND updated_us >= %lld AND (updated_us > %lld OR number > %lld)
+
+-- fragment: list_updated_to
+AND updated_us <= %lld AND (updated_us < %lld OR number < %lld)
+
+-- fragment: list_words_created_from
+AND created_us >= %lld AND (created_us > %lld OR number > %lld)
+
+-- fragment: list_words_created_to
+AND created_us <= %lld AND (created_us < %lld OR number < %lld)
+
+-- fragment: list_order_created
+ORDER BY created_us, number
+
+-- fragment: list_order_created_desc
+ORDER BY created_us DESC, number DESC
+
+-- fragment: list_order_updated
+ORDER BY updated_us, number
+
+-- fragment: list_order_updated_desc
+ORDER BY updated_us DESC, number DESC
+
+-- fragment: list_order_words
+ORDER BY created_us, number
+
+-- fragment: list_order_words_desc
+ORDER BY created_us DESC, number DESC
+
+-- fragment: list_limit
+LIMIT %lld OFFSET %lld
+
+-- Tokens; the time now is the clock above.
+-- name: token_find
+SELECT digest, name, scopes, created_us, expires_us, revoked_us, last_used_us
+FROM admin_token
+WHERE digest = %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld)
+
+-- name: token_used
+UPDATE admin_token SET last_used_us = %lld WHERE digest = %s AND last_used_us < %lld
+
+-- digest, name, scopes, created_us, expires_us; name, now: only if no usable one has the name.
+-- name: token_create
+INSERT INTO admin_token (digest, name, scopes, created_us, expires_us)
+SELECT %s, %s, %lld, %lld, %lld FROM DUAL
+WHERE NOT EXISTS (SELECT 1 FROM admin_token
+                  WHERE name = %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld))
+
+-- name: token_list
+SELECT digest, name, scopes, created_us, expires_us, revoked_us, last_used_us
+FROM admin_token ORDER BY name, created_us, digest
+
+-- name: token_revoke
+UPDATE admin_token SET revoked_us = %lld
+WHERE name = %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld)
+
+-- The newest usable token of a name, again under another digest: digest, now, now, name, now.
+-- name: token_renew
+INSERT INTO admin_token (digest, name, scopes, created_us, expires_us)
+SELECT %s, name, scopes, %lld,
+       CASE expires_us WHEN 0 THEN 0 ELSE %lld + expires_us - created_us END
+FROM admin_token
+WHERE name = %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld)
+ORDER BY created_us DESC, digest LIMIT 1
+
+-- All other usable ones of that name end then, unless they do sooner: then, name, digest, then.
+-- name: token_end
+UPDATE admin_token SET expires_us = %lld
+WHERE name = %s AND digest <> %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld)

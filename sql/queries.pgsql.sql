@@ -1,0 +1,311 @@
+-- What the store asks of PostgreSQL, in the notation of queries.sqlite3.sql. Parameters of prepared
+-- statements are varchar, so what is another type has a cast. Statements are made for READ
+-- COMMITTED.
+
+-- Microseconds. Whatever node asks, leases and times go by this clock.
+-- option: clock
+SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)
+
+-- The schema is made by one at a time; the lock ends with the transaction, so a pooler may be in
+-- between.
+-- option: schema_lock
+SELECT pg_advisory_xact_lock(1752396907)
+
+-- The last column says what is wrong with the database itself, or NULL.
+-- name: schema_state
+SELECT coalesce(CAST((mark.parts)[1] AS bigint), 0), coalesce(CAST((mark.parts)[2] AS bigint), 0),
+       (SELECT count(*) FROM pg_class
+        WHERE relnamespace = to_regnamespace(current_schema()) AND relkind IN ('r', 'p', 'v', 'm')),
+       CASE current_setting('server_encoding') WHEN 'UTF8' THEN NULL
+       ELSE 'its encoding must be UTF8: createdb -T template0 -E UTF8' END
+FROM (SELECT regexp_match(obj_description(to_regclass('ticket'), 'pg_class'),
+                          '^mod_helpsupport (\d+) (\d+)$') AS parts) AS mark
+
+-- The whole of a group of submissions without keys: one statement, one round trip, one transaction.
+-- Tickets [id, user_id, name, phone_number, email, email_key, message, key], in the same order their
+-- words (between spaces) and their mails [ticket id, kind, site, recipient_key, recipient_domain,
+-- language, why suppressed or null, random part of the Message-ID]. An id that is there already was
+-- written by a try whose outcome was unknown; if that one still runs, this one waits for it.
+-- option: submit
+WITH now AS MATERIALIZED (
+    SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS us
+), item AS MATERIALIZED (
+    SELECT t.v->>0 AS id, t.v->>1 AS user_id, t.v->>2 AS name, t.v->>3 AS phone_number,
+           t.v->>4 AS email, t.v->>5 AS email_key, t.v->>6 AS message, t.ordinal
+    FROM jsonb_array_elements(CAST(%s AS jsonb)) WITH ORDINALITY AS t (v, ordinal)
+), word AS MATERIALIZED (
+    SELECT array_to_tsvector(string_to_array(ltrim(w.v), ' ')) AS words, w.ordinal
+    FROM jsonb_array_elements_text(CAST(%s AS jsonb)) WITH ORDINALITY AS w (v, ordinal)
+), stored AS (
+    INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, message, words,
+                        status, version, created_us, updated_us)
+    SELECT id, user_id, name, phone_number, email, email_key, message, words, 0, 1, us, us
+    FROM item JOIN word USING (ordinal) CROSS JOIN now ORDER BY ordinal
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, number, created_us, email
+), mailed AS (
+    INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language,
+                      state, detail, state_us, created_us, next_us, message_id)
+    SELECT s.number, v->>1, v->>2, s.email, v->>3, v->>4, v->>5,
+           CASE WHEN v->>6 IS NULL THEN 'queued' ELSE 'suppressed' END, coalesce(v->>6, ''),
+           s.created_us, s.created_us, s.created_us, 'hs.' || s.number || '.' || (v->>7)
+    FROM jsonb_array_elements(CAST(%s AS jsonb)) AS m (v) JOIN stored AS s ON s.id = v->>0
+    ORDER BY s.number
+)
+SELECT id, number, created_us FROM stored
+
+-- The same with keys: before tickets, words and mails the keys [user_id, key, digest, ticket id],
+-- how old they may grow, and last how many older ones are removed. A key that is free or expired is
+-- taken, in one order everywhere, else two nodes deadlock; the ticket of a key that another ticket
+-- has is not stored.
+-- option: submit_keys
+WITH now AS MATERIALIZED (
+    SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS us
+), key AS MATERIALIZED (
+    SELECT DISTINCT ON ((v->>0) COLLATE "C", (v->>1) COLLATE "C")
+           v->>0 AS user_id, v->>1 AS key_text, v->>2 AS digest, v->>3 AS ticket_id
+    FROM jsonb_array_elements(CAST(%s AS jsonb)) WITH ORDINALITY AS k (v, ordinal)
+    ORDER BY (v->>0) COLLATE "C", (v->>1) COLLATE "C", ordinal
+), claim AS (
+    INSERT INTO idempotency_key (user_id, key_text, digest, ticket_id, created_us)
+    SELECT user_id, key_text, digest, ticket_id, us FROM key CROSS JOIN now
+    ORDER BY user_id COLLATE "C", key_text COLLATE "C"
+    ON CONFLICT (user_id, key_text) DO UPDATE
+    SET digest = excluded.digest, ticket_id = excluded.ticket_id, created_us = excluded.created_us
+    WHERE idempotency_key.created_us <= excluded.created_us - %lld
+    RETURNING ticket_id
+), item AS MATERIALIZED (
+    SELECT t.v->>0 AS id, t.v->>1 AS user_id, t.v->>2 AS name, t.v->>3 AS phone_number,
+           t.v->>4 AS email, t.v->>5 AS email_key, t.v->>6 AS message, t.v->>7 AS key_text,
+           t.ordinal
+    FROM jsonb_array_elements(CAST(%s AS jsonb)) WITH ORDINALITY AS t (v, ordinal)
+), word AS MATERIALIZED (
+    SELECT array_to_tsvector(string_to_array(ltrim(w.v), ' ')) AS words, w.ordinal
+    FROM jsonb_array_elements_text(CAST(%s AS jsonb)) WITH ORDINALITY AS w (v, ordinal)
+), stored AS (
+    INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, message, words,
+                        status, version, created_us, updated_us)
+    SELECT id, user_id, name, phone_number, email, email_key, message, words, 0, 1, us, us
+    FROM item JOIN word USING (ordinal) CROSS JOIN now
+    WHERE key_text IS NULL OR id IN (SELECT ticket_id FROM claim)
+    ORDER BY ordinal
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, number, created_us, email
+), mailed AS (
+    INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language,
+                      state, detail, state_us, created_us, next_us, message_id)
+    SELECT s.number, v->>1, v->>2, s.email, v->>3, v->>4, v->>5,
+           CASE WHEN v->>6 IS NULL THEN 'queued' ELSE 'suppressed' END, coalesce(v->>6, ''),
+           s.created_us, s.created_us, s.created_us, 'hs.' || s.number || '.' || (v->>7)
+    FROM jsonb_array_elements(CAST(%s AS jsonb)) AS m (v) JOIN stored AS s ON s.id = v->>0
+    ORDER BY s.number
+), purged AS (
+    DELETE FROM idempotency_key
+    WHERE (user_id, key_text) IN (
+        SELECT user_id, key_text FROM idempotency_key
+        WHERE created_us <= (SELECT us FROM now) - %lld
+        AND (user_id, key_text) NOT IN (SELECT user_id, key_text FROM key)
+        ORDER BY created_us LIMIT %lld FOR UPDATE SKIP LOCKED)
+)
+SELECT id, number, created_us FROM stored
+
+-- Whose the keys of the batch are now. The first column is the place in the batch, from 0.
+-- name: key_read
+SELECT j.ordinal - 1, k.digest, t.id, t.number, t.created_us
+FROM jsonb_array_elements(CAST(%s AS jsonb)) WITH ORDINALITY AS j (v, ordinal)
+JOIN idempotency_key AS k ON k.user_id = j.v->>0 AND k.key_text = j.v->>1
+JOIN ticket AS t ON t.id = k.ticket_id
+ORDER BY j.ordinal
+
+-- name: ticket_look
+SELECT t.id, t.number, t.created_us
+FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v) JOIN ticket AS t ON t.id = j.v->>0
+
+-- name: ticket_by_id
+SELECT number, id, user_id, name, phone_number, email, message,
+       status, version, created_us, updated_us
+FROM ticket WHERE id = %s
+
+-- name: ticket_by_number
+SELECT number, id, user_id, name, phone_number, email, message,
+       status, version, created_us, updated_us
+FROM ticket WHERE number = %lld
+
+-- Locked in one order everywhere. Only the two arms together use the two indexes.
+-- name: status_read
+WITH item AS MATERIALIZED (
+    SELECT coalesce(CAST(j.v->>1 AS bigint),
+                    (SELECT number FROM ticket WHERE id = j.v->>0)) AS number, ordinal
+    FROM jsonb_array_elements(CAST(%s AS jsonb)) WITH ORDINALITY AS j (v, ordinal)
+)
+SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
+       t.status, t.version, t.created_us, t.updated_us, item.ordinal - 1
+FROM item JOIN ticket AS t ON t.number = item.number
+ORDER BY t.number, item.ordinal FOR UPDATE OF t
+
+-- name: status_write
+UPDATE ticket
+SET status = CAST(j.v->>1 AS smallint), version = CAST(j.v->>2 AS bigint),
+    updated_us = CAST(j.v->>3 AS bigint)
+FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
+WHERE ticket.number = CAST(j.v->>0 AS bigint)
+
+-- name: event_insert
+INSERT INTO ticket_event (ticket, version, at_us, from_status, to_status, changed_by)
+SELECT CAST(v->>0 AS bigint), CAST(v->>1 AS bigint), CAST(v->>2 AS bigint),
+       CAST(v->>3 AS smallint), CAST(v->>4 AS smallint), v->>5
+FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
+
+-- name: history
+SELECT at_us, event, a, b, c FROM
+    (SELECT at_us, 'status' AS event, CAST(from_status AS text) AS a, CAST(to_status AS text) AS b,
+            changed_by AS c, 2 AS place, version AS id
+     FROM ticket_event WHERE ticket = %lld
+     UNION ALL
+     SELECT state_us, 'mail', kind, CASE state WHEN 'sending' THEN 'queued' ELSE state END, detail,
+            1, id
+     FROM mail WHERE ticket = %lld) AS h
+ORDER BY at_us, place, id
+
+-- name: ticket_count
+SELECT count(*) FROM ticket
+
+-- The planner chooses the index: there is no INDEXED BY here.
+-- fragment: list_head
+SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
+       t.status, t.version, t.created_us, t.updated_us
+FROM (
+
+-- fragment: list_tail
+) AS page JOIN ticket AS t ON t.number = page.number
+
+-- fragment: list_count_head
+SELECT count(*) FROM (
+
+-- fragment: list_count_tail
+) AS counted
+
+-- fragment: list_from_created
+SELECT number, created_us, updated_us FROM ticket WHERE true
+
+-- fragment: list_from_updated
+SELECT number, created_us, updated_us FROM ticket WHERE true
+
+-- fragment: list_from_status_created
+SELECT number, created_us, updated_us FROM ticket WHERE status = %lld
+
+-- fragment: list_from_status_updated
+SELECT number, created_us, updated_us FROM ticket WHERE status = %lld
+
+-- fragment: list_from_user
+SELECT number, created_us, updated_us FROM ticket WHERE user_id = %s
+
+-- fragment: list_from_email
+SELECT number, created_us, updated_us FROM ticket WHERE email_key = %s
+
+-- fragment: match_ascii
+0
+
+-- fragment: match_open
+'
+
+-- fragment: match_close
+':*
+
+-- fragment: match_and
+&
+
+-- fragment: list_from_words
+SELECT number, created_us, updated_us FROM ticket WHERE words @@ CAST(%s AS tsquery)
+
+-- fragment: list_from_words_ticket
+SELECT number, created_us, updated_us FROM ticket WHERE words @@ CAST(%s AS tsquery)
+
+-- fragment: list_union
+UNION ALL
+
+-- fragment: list_and_user
+AND user_id = %s
+
+-- fragment: list_and_email
+AND email_key = %s
+
+-- fragment: list_and_status
+AND (CAST(1 AS bigint) << status) & %lld <> 0
+
+-- fragment: list_created_from
+AND (created_us, number) > (%lld, %lld)
+
+-- fragment: list_created_to
+AND (created_us, number) < (%lld, %lld)
+
+-- fragment: list_updated_from
+AND (updated_us, number) > (%lld, %lld)
+
+-- fragment: list_updated_to
+AND (updated_us, number) < (%lld, %lld)
+
+-- fragment: list_words_created_from
+AND (created_us, number) > (%lld, %lld)
+
+-- fragment: list_words_created_to
+AND (created_us, number) < (%lld, %lld)
+
+-- fragment: list_order_created
+ORDER BY created_us, number
+
+-- fragment: list_order_created_desc
+ORDER BY created_us DESC, number DESC
+
+-- fragment: list_order_updated
+ORDER BY updated_us, number
+
+-- fragment: list_order_updated_desc
+ORDER BY updated_us DESC, number DESC
+
+-- fragment: list_order_words
+ORDER BY created_us, number
+
+-- fragment: list_order_words_desc
+ORDER BY created_us DESC, number DESC
+
+-- fragment: list_limit
+LIMIT %lld OFFSET %lld
+
+-- Tokens; the time now is the clock above.
+-- name: token_find
+SELECT digest, name, scopes, created_us, expires_us, revoked_us, last_used_us
+FROM admin_token
+WHERE digest = %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld)
+
+-- name: token_used
+UPDATE admin_token SET last_used_us = %lld WHERE digest = %s AND last_used_us < %lld
+
+-- digest, name, scopes, created_us, expires_us; name, now: only if no usable one has the name.
+-- name: token_create
+INSERT INTO admin_token (digest, name, scopes, created_us, expires_us)
+SELECT %s, %s, CAST(%lld AS integer), %lld, %lld
+WHERE NOT EXISTS (SELECT 1 FROM admin_token
+                  WHERE name = %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld))
+
+-- name: token_list
+SELECT digest, name, scopes, created_us, expires_us, revoked_us, last_used_us
+FROM admin_token ORDER BY name COLLATE "C", created_us, digest
+
+-- name: token_revoke
+UPDATE admin_token SET revoked_us = %lld
+WHERE name = %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld)
+
+-- The newest usable token of a name, again under another digest: digest, now, now, name, now.
+-- name: token_renew
+INSERT INTO admin_token (digest, name, scopes, created_us, expires_us)
+SELECT %s, name, scopes, %lld,
+       CASE expires_us WHEN 0 THEN 0 ELSE %lld + expires_us - created_us END
+FROM admin_token
+WHERE name = %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld)
+ORDER BY created_us DESC, digest LIMIT 1
+
+-- All other usable ones of that name end then, unless they do sooner: then, name, digest, then.
+-- name: token_end
+UPDATE admin_token SET expires_us = %lld
+WHERE name = %s AND digest <> %s AND revoked_us = 0 AND (expires_us = 0 OR expires_us > %lld)
