@@ -313,9 +313,8 @@ subtest 'an old key is a new one' => sub {
     my $first = $post->();
     my $age = sub {
         my ($hours) = @_;
-        my $sql = ".timeout 5000\nUPDATE idempotency_key SET created_us = created_us - $hours * 3600000000 "
-            . "WHERE user_id = 'old'";
-        is((command('sqlite3', "$hs->{root}/data/tickets.db", split /\n/, $sql))[2], '');
+        is $hs->sql("UPDATE idempotency_key SET created_us = created_us - $hours * 3600000000 "
+                . "WHERE user_id = 'old'"), '';
     };
     $age->(23);
     is $post->()->{json}{id}, $first->{json}{id}, 'after 23 hours it is known';

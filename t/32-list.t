@@ -34,13 +34,10 @@ sub links {
 sub set_times {
     my (%seconds) = @_;
     my $sql = join ';', map {
-        my ($created, $updated) = @{$seconds{$_}};
-        my $base = 1_751_630_400;
-        "UPDATE ticket SET created_us = ($base + $created) * 1000000, "
-            . "updated_us = ($base + $updated) * 1000000 WHERE name = '$_'";
+        my ($created, $updated) = map { (1_751_630_400 + $_) * 1_000_000 } @{$seconds{$_}};
+        "UPDATE ticket SET created_us = $created, updated_us = $updated WHERE name = '$_'";
     } keys %seconds;
-    my ($status, $out, $err) = command('sqlite3', "$hs->{root}/data/tickets.db", '.timeout 5000', $sql);
-    is $err, '', 'times are set';
+    is $hs->sql($sql), '', 'times are set';
 }
 
 subtest 'an empty desk' => sub {

@@ -7,7 +7,7 @@ use FindBin qw($Bin);
 use lib "$Bin/lib";
 use HS qw(command parse_answer submission wait_until);
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my $access = qq(AuthType Bearer\nAuthName "Help & Support"\nRequire help-support\n);
 my $hs = HS->start(
@@ -243,6 +243,7 @@ subtest 'routes' => sub {
 };
 
 subtest 'a database that does not answer in time' => sub {
+    plan skip_all => 'SQLite only' if $hs->{server_db};    # servers: 64-pgsql.t
     my $file = "$hs->{root}/data/tickets.db";
     open(my $sqlite, '|-', 'sqlite3', $file) // die "sqlite3: $!\n";
     $sqlite->autoflush;
@@ -272,8 +273,9 @@ subtest 'a database that does not answer in time' => sub {
 };
 
 subtest 'a database that is broken, and mended' => sub {
-    my $sql = sub { is((command('sqlite3', "$hs->{root}/data/tickets.db", '.timeout 5000', @_))[2], '') };
-    $sql->('PRAGMA legacy_alter_table = 1; ALTER TABLE ticket RENAME TO away');
+    my $pragma = $hs->{server_db} ? '' : 'PRAGMA legacy_alter_table = 1; ';
+    my $sql = sub { is $hs->sql(@_), '' };
+    $sql->($pragma . 'ALTER TABLE ticket RENAME TO away');
     for my $answer ($hs->request(GET => "/basic/$id", headers => $ann), $hs->request(GET => '/basic', headers => $ann),
         $hs->request(GET => "/basic/$id/history", headers => $ann), $hs->post('/basic/u', submission()),
         $hs->request(PATCH => "/basic/$id/status?status=open", headers => $ann)) {
@@ -293,8 +295,9 @@ subtest 'a database that is broken, and mended' => sub {
     my $token = make_token();
     is_problem($hs->get('/help-support', token => $token), 503, 'Service Unavailable',
         'a token that cannot be looked up is 503, never 401');
-    $sql->('ALTER TABLE token_away RENAME TO admin_token; PRAGMA legacy_alter_table = 1; '
+    $sql->('ALTER TABLE token_away RENAME TO admin_token; ' . $pragma
         . 'ALTER TABLE away RENAME TO ticket');
+    sleep 1.1 if $hs->{server_db};    # its connections were refused, and nobody tries again at once
     is $hs->request(GET => "/basic/$id", headers => $ann)->{status}, 200, 'it recovers by itself';
     is $hs->get('/help-support', token => $token)->{status}, 401, 'the token is unknown';
     is $hs->post('/basic/u', submission())->{status}, 201;

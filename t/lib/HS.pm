@@ -5,7 +5,8 @@ package HS;    # a real httpd with mod_helpsupport on a free port, and a client 
 #   my $answer = $hs->post('/help-support/u1', {name => 'Jane Doe', ...});
 #   is $answer->{status}, 201;
 #
-# HS_BUILD names the folder with mod_helpsupport.so and helpsupportctl (build, build/asan, ...);
+# HS_DB=pgsql or mysql makes each httpd use a database of its own on such a server (HSServer.pm) instead
+# of an SQLite file. HS_BUILD names the folder with mod_helpsupport.so and helpsupportctl (build, build/asan, ...);
 # HS_PRELOAD is preloaded into httpd (a sanitizer's runtime).
 use strict;
 use warnings;
@@ -113,7 +114,7 @@ sub build_preset {
 # Options, all optional:
 #   mpm       event, worker or prefork
 #   modules   names ("headers") to load besides those that every configuration here needs
-#   db        "driver params"; an SQLite file of its own by default; '' for none
+#   db        "driver params"; a database of its own by default (see HS_DB); '' for none
 #   server    lines for the server
 #   location  lines for <Location "/help-support">; `access` are the three lines on who may do what
 #   plain     true: httpd alone, without the module and its Location
@@ -128,9 +129,33 @@ sub prepare {
     my ($class, %option) = @_;
     my $self = bless {port => free_port(), %option}, $class;
     $self->make_root;
-    $self->{db} //= "sqlite3 $self->{root}/data/tickets.db";
+    $self->{db} //= $ENV{HS_DB} && $ENV{HS_DB} ne 'sqlite3' ? $self->server_db
+        : "sqlite3 $self->{root}/data/tickets.db";
     $self->write_config;
     return $self;
+}
+
+# A database with its tables on a server.
+sub server_db {
+    my ($self) = @_;
+    require HSServer;
+    my $server = $self->{server_db} = HSServer->get($ENV{HS_DB});
+    my $db = $server->database;
+    $self->{database} = $server->{last};
+    local $ENV{HELPSUPPORT_DB} = $db;
+    my ($status, $out, $err) = command("$BUILD/helpsupportctl", 'db', 'init');
+    die "db init: $err" if $status;
+    return $db;
+}
+
+# Run SQL beside httpd. Returns what the client says, which is an error.
+sub sql {
+    my ($self, $sql) = @_;
+    if ($self->{server_db}) {
+        return eval { $self->{server_db}->sql($sql, $self->{database}) } // $@;
+    }
+    my ($status, $out, $err) = command('sqlite3', "$self->{root}/data/tickets.db", '.timeout 5000', $sql);
+    return $out . $err;
 }
 
 # The parent writes logs and configuration; only data/ belongs to the children.
