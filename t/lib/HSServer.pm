@@ -106,7 +106,7 @@ sub command_line {
         if $self->{driver} eq 'pgsql';
     return as_user($self->{user}, '/usr/sbin/mariadbd', '--no-defaults', "--datadir=$root/data",
         "--socket=$root/socket", "--pid-file=$root/pid", "--port=$self->{port}",
-        '--bind-address=127.0.0.1', '--innodb-flush-log-at-trx-commit=1', '--max-connections=300',
+        '--bind-address=127.0.0.1', '--innodb-flush-log-at-trx-commit=2', '--innodb-flush-method=nosync', '--max-connections=300',
         '--character-set-server=latin1');
 }
 
