@@ -2,17 +2,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_group.h"
 
-#include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 
-typedef enum waiter_state { WAITING = 0, TAKEN, DONE } waiter_state;
+#include <errno.h>
+#include <semaphore.h>
+
+typedef enum waiter_state { WAITING = 0, TAKEN, LEADING, DONE } waiter_state;
 
 /* One caller of hs_group_join, on its own stack. */
 typedef struct waiter {
     void *item;
     apr_time_t deadline;
     waiter_state state;
-    apr_thread_cond_t *wake; /* one for each, so that nobody wakes in vain */
+    /* Posted once: when the item is written, or when it is this one's turn to lead. Not a condition
+     * variable: whoever is woken by that must first get the mutex, for which all of a group would
+     * queue again. */
+    sem_t wake;
     struct waiter *next;
 } waiter;
 
@@ -20,7 +25,7 @@ struct hs_group {
     hs_group_run *run;
     void *baton;
     int max;
-    apr_thread_mutex_t *mutex; /* guards what follows, and every waiter */
+    apr_thread_mutex_t *mutex; /* guards what follows, and the state of every waiter in the queue */
     int is_led;
     waiter *first;
     waiter **end;
@@ -41,21 +46,22 @@ hs_error *hs_group_create(hs_group **out, int max, hs_group_run *run, void *bato
     return NULL;
 }
 
-static void append(hs_group *group, waiter *self)
+/* Queue; returns whether to lead at once, because nobody does. With the mutex held. */
+static int enter(hs_group *group, waiter *self)
 {
+    int is_first = !group->is_led;
+
     *group->end = self;
     group->end = &self->next;
-}
-
-/* If nobody leads, the first who waits has to. */
-static void wake_next_leader(hs_group *group)
-{
-    if (!group->is_led && group->first) {
-        apr_thread_cond_signal(group->first->wake);
+    if (is_first) {
+        group->is_led = 1;
+        self->state = LEADING;
     }
+    return is_first;
 }
 
-static void give_up(hs_group *group, const waiter *self)
+/* Take it out of the queue: its deadline has passed. With the mutex held. */
+static void leave(hs_group *group, const waiter *self)
 {
     waiter **link = &group->first;
 
@@ -66,29 +72,44 @@ static void give_up(hs_group *group, const waiter *self)
     if (group->end == &self->next) {
         group->end = link;
     }
-    wake_next_leader(group);
+}
+
+/* Returns 1, or 0 where `deadline` passed before. */
+static int wait_for_wake(waiter *self, apr_time_t deadline)
+{
+    struct timespec until = {.tv_sec = (time_t)apr_time_sec(deadline),
+                             .tv_nsec = (long)apr_time_usec(deadline) * 1000};
+    int failed;
+
+    do {
+        failed = sem_timedwait(&self->wake, &until);
+    } while (failed && errno == EINTR);
+    return !failed;
 }
 
 /* Wait until the item is written or it is this one's turn to lead: returns 1, or 0 where the
- * deadline passed before anybody took the item. With the mutex held. */
+ * deadline passed before anybody took the item. A leader's every step is bounded, so whoever was
+ * taken waits for its end. */
 static int wait_for_turn(hs_group *group, waiter *self)
 {
-    while (self->state != DONE && (group->is_led || group->first != self)) {
-        apr_interval_time_t left = self->deadline - apr_time_now();
+    int is_over;
 
-        if (self->state == TAKEN) {
-            apr_thread_cond_wait(self->wake, group->mutex);
-        } else if (left > 0) {
-            apr_thread_cond_timedwait(self->wake, group->mutex, left);
-        } else {
-            give_up(group, self);
-            return 0;
-        }
+    if (wait_for_wake(self, self->deadline)) {
+        return 1;
     }
-    return 1;
+    apr_thread_mutex_lock(group->mutex);
+    is_over = self->state == WAITING;
+    if (is_over) {
+        leave(group, self);
+    }
+    apr_thread_mutex_unlock(group->mutex);
+    while (!is_over && sem_wait(&self->wake) != 0) {
+    }
+    return !is_over;
 }
 
-/* Take what waits from the front of the queue; returns how many. With the mutex held. */
+/* Take what waits from the front of the queue, which is the leader itself and others; returns how
+ * many. With the mutex held. */
 static int take(hs_group *group, waiter **taken, void **items, apr_time_t *deadline)
 {
     int count = 0;
@@ -111,44 +132,70 @@ static int take(hs_group *group, waiter **taken, void **items, apr_time_t *deadl
     return count;
 }
 
-/* Lead one group, then pass it on: nobody writes for others when its own item is done. The waiters
- * are woken with the mutex held, because each is gone as soon as its thread runs. */
-static void lead(hs_group *group, apr_pool_t *pool)
+/* Pass the lead to the first who waits. With the mutex held; returns whom to wake. */
+static waiter *pass_on(hs_group *group)
+{
+    waiter *next = group->first;
+
+    group->is_led = next != NULL;
+    if (next) {
+        next->state = LEADING;
+    }
+    return next;
+}
+
+/* Lead one group, then pass it on: nobody writes for others when its own item is done. The next
+ * leader is woken first, so that the disk does not idle while the others of this group answer. Each
+ * waiter is gone as soon as it is woken. */
+static void lead(hs_group *group, const waiter *self, apr_pool_t *pool)
 {
     waiter **taken = apr_palloc(pool, sizeof(waiter *) * (apr_size_t)group->max);
     void **items = apr_palloc(pool, sizeof(void *) * (apr_size_t)group->max);
     apr_time_t deadline;
-    int count = take(group, taken, items, &deadline);
+    waiter *next;
+    int count;
 
-    group->is_led = 1;
+    apr_thread_mutex_lock(group->mutex);
+    count = take(group, taken, items, &deadline);
     apr_thread_mutex_unlock(group->mutex);
     group->run(group->baton, items, count, deadline, pool);
     apr_thread_mutex_lock(group->mutex);
-    group->is_led = 0;
     for (int i = 0; i < count; i++) {
         taken[i]->state = DONE;
-        apr_thread_cond_signal(taken[i]->wake);
     }
-    wake_next_leader(group);
+    next = pass_on(group);
+    apr_thread_mutex_unlock(group->mutex);
+    if (next) {
+        sem_post(&next->wake);
+    }
+    for (int i = 0; i < count; i++) {
+        if (taken[i] != self) {
+            sem_post(&taken[i]->wake);
+        }
+    }
 }
 
 hs_error *hs_group_join(hs_group *group, void *item, apr_time_t deadline, apr_pool_t *pool)
 {
     waiter self = {.item = item, .deadline = deadline};
-    int has_turn;
+    int is_written = 1;
+    int leads;
 
-    if (apr_thread_cond_create(&self.wake, pool) != APR_SUCCESS) {
-        return hs_error_make(pool, HS_UNAVAILABLE, "no condition variable can be made");
+    if (sem_init(&self.wake, 0, 0) != 0) {
+        return hs_error_make(pool, HS_UNAVAILABLE, "no semaphore can be made");
     }
     apr_thread_mutex_lock(group->mutex);
-    append(group, &self);
-    has_turn = wait_for_turn(group, &self);
-    if (has_turn && self.state == WAITING) {
-        lead(group, pool);
-    }
+    leads = enter(group, &self);
     apr_thread_mutex_unlock(group->mutex);
-    apr_thread_cond_destroy(self.wake);
-    return has_turn
+    if (!leads) {
+        is_written = wait_for_turn(group, &self);
+        leads = self.state == LEADING;
+    }
+    if (leads) {
+        lead(group, &self, pool);
+    }
+    sem_destroy(&self.wake);
+    return is_written
                ? NULL
                : hs_error_make(pool, HS_UNAVAILABLE, "the writers before this one took too long");
 }
