@@ -1,7 +1,7 @@
 /* sqlite_insert.c - how fast one process inserts tickets into SQLite, without a server. */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_insert FILE BATCH SECONDS: BATCH tickets a transaction, each with its mail, into a
- * database of ours, with the settings that the module has; prints tickets per second. */
+/* sqlite_insert FILE BATCH SECONDS: BATCH tickets a transaction, each with its mail and its words,
+ * into a database of ours, with the settings that the module has; prints tickets per second. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,12 +49,12 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void insert(sqlite3_stmt *ticket, sqlite3_stmt *mail, long serial)
+static void insert(sqlite3_stmt *ticket, sqlite3_stmt *mail, sqlite3_stmt *words, long serial)
 {
-    char id[40], user[24], name[48], email[48], message[200];
+    char id[40], user[24], name[48], email[48], message[200], text[320];
     long n = lrand48() % 1000000000;
     struct timespec time;
-    sqlite3_int64 now_us;
+    sqlite3_int64 now_us, number;
 
     clock_gettime(CLOCK_REALTIME, &time);
     now_us = (sqlite3_int64)time.tv_sec * 1000000 + time.tv_nsec / 1000;
@@ -75,16 +75,21 @@ static void insert(sqlite3_stmt *ticket, sqlite3_stmt *mail, long serial)
     bind(ticket, 5, message);
     sqlite3_bind_int64(ticket, 6, now_us);
     step(ticket);
-    sqlite3_bind_int64(mail, 1, sqlite3_last_insert_rowid(db));
+    number = sqlite3_last_insert_rowid(db);
+    sqlite3_bind_int64(mail, 1, number);
     bind(mail, 2, email);
     sqlite3_bind_int64(mail, 3, now_us);
     bind(mail, 4, id);
     step(mail);
+    snprintf(text, sizeof(text), "%s %s %s", name, email, message);
+    sqlite3_bind_int64(words, 1, number);
+    bind(words, 2, text);
+    step(words);
 }
 
 int main(int argc, char **argv)
 {
-    sqlite3_stmt *begin, *commit, *ticket, *mail;
+    sqlite3_stmt *begin, *commit, *ticket, *mail, *words;
     double start, end;
     long count = 0, batch;
 
@@ -106,13 +111,14 @@ int main(int argc, char **argv)
                    "recipient_domain, language, state, detail, state_us, created_us, next_us, "
                    "message_id) VALUES (?1, 'confirmation', '127.0.0.1', ?2, ?2, 'example.org', "
                    "'en', 'suppressed', 'mail off', ?3, ?3, ?3, 'hs.' || ?4)");
+    words = prepare("INSERT INTO ticket_words (rowid, words) VALUES (?1, ?2)");
     srand48(time(NULL));
     start = now();
     end = start + strtod(argv[3], NULL);
     do {
         step(begin);
         for (long i = 0; i < batch; i++) {
-            insert(ticket, mail, count++);
+            insert(ticket, mail, words, count++);
         }
         step(commit);
     } while (now() < end);
