@@ -18,7 +18,7 @@ my @FOREIGN = (
     [qr/^sqlite3\.h$/             => qr/^hs_dialect_sqlite3\.c$/],
     [qr/^(?:libpq-fe|dlfcn)\.h$/  => qr/^hs_dialect_pgsql\.c$/],
     [qr/^apr(?:_\w+)?\.h$/        => qr/./],
-    [qr/^(?:assert|errno|fcntl|grp|inttypes|limits|poll|pthread|pwd|sched|signal|stdarg|stdatomic|stddef|stdint|
+    [qr/^(?:assert|errno|fcntl|grp|inttypes|limits|poll|pthread|pwd|sched|semaphore|signal|stdarg|stdatomic|stddef|stdint|
             stdio|stdlib|string|strings|time|unistd)\.h$/x => qr/./],
     [qr/^(?:sys|netinet|arpa)\//  => qr/./],
 );
