@@ -3,6 +3,7 @@
 #include "hs_db.h"
 
 #include "hs_dialect.h"
+#include "hs_turn.h"
 #include "hs_watch.h"
 
 #include <apr_dbd.h>
@@ -387,7 +388,7 @@ static apr_status_t take_turn(hs_db *db, apr_time_t deadline)
     if (wait_us < 0) {
         wait_us = 0;
     }
-    return db->opts->write_turn ? apr_global_mutex_timedlock(db->opts->write_turn, wait_us)
+    return db->opts->write_turn ? hs_turn_take(db->opts->write_turn, wait_us)
                                 : apr_thread_mutex_timedlock(db->local_turn, wait_us);
 }
 
