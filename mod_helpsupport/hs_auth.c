@@ -34,12 +34,7 @@ static int is_bearer(request_rec *r)
 static int challenge(request_rec *r, hs_request *request, int status, const char *more,
                      const char *detail)
 {
-    const char *realm = ap_auth_name(r);
-
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
-                   apr_pstrcat(r->pool, BEARER " realm=\"",
-                               ap_escape_quotes(r->pool, realm ? realm : "Help & Support"), "\"",
-                               more, NULL));
+    hs_request_challenge(r, more);
     return hs_request_refuse(request, hs_problem_make(status, detail, r->pool));
 }
 

@@ -3,10 +3,10 @@
 #include "hs_buffer.h"
 #include "hs_json.h"
 #include "hs_outbox.h"
+#include "hs_random.h"
 #include "hs_sql.h"
 #include "hs_store_int.h"
 
-#include <apr_random.h>
 #include <apr_strings.h>
 
 #include <stdlib.h>
@@ -15,6 +15,8 @@
 /* A mail that was claimed so often without a result is given up. */
 #define POISON_CLAIMS 5
 #define POISON_DETAIL "given up: each time it was to be sent, the mail process died"
+
+#define LEASE_OCTETS 16
 
 /* A claim while its transaction runs. */
 typedef struct taking {
@@ -27,20 +29,6 @@ typedef struct taking {
     const char **domains;
     int *has_passed; /* counted before */
 } taking;
-
-static const char *new_lease(apr_pool_t *pool)
-{
-    unsigned char octets[16];
-    char *text = apr_palloc(pool, 2 * sizeof(octets) + 1);
-
-    if (apr_generate_random_bytes(octets, sizeof(octets)) != APR_SUCCESS) {
-        return NULL;
-    }
-    for (apr_size_t i = 0; i < sizeof(octets); i++) {
-        apr_snprintf(text + 2 * i, 3, "%02x", octets[i]);
-    }
-    return text;
-}
 
 /* The local part is the row's; the right side is the site, as far as it can stand there. */
 static const char *full_message_id(const char *local, const char *site, apr_pool_t *pool)
@@ -346,7 +334,7 @@ static hs_error *take_mails(hs_store *store, hs_conn *conn, void *baton, apr_poo
 hs_error *hs_outbox_claim(hs_store *store, apr_array_header_t **mails, int *parked,
                           const hs_claim *claim, apr_pool_t *pool)
 {
-    taking take = {.claim = claim, .lease = new_lease(pool)};
+    taking take = {.claim = claim, .lease = hs_random_hex(LEASE_OCTETS, pool)};
     hs_error *error;
 
     if (!take.lease) {

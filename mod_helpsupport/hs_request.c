@@ -184,18 +184,22 @@ static hs_request *late_claim(request_rec *r)
     return location ? claim(r, location->dir) : NULL;
 }
 
-/* A 401 without a challenge breaks RFC 9110 15.5.2; OIDC modules send such. `more` follows the
- * realm. */
-static void put_challenge(request_rec *r, const char *more)
+void hs_request_challenge(request_rec *r, const char *more)
 {
     const char *realm = ap_auth_name(r);
 
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
+                   apr_pstrcat(r->pool, "Bearer realm=\"",
+                               ap_escape_quotes(r->pool, realm ? realm : "Help & Support"), "\"",
+                               more, NULL));
+}
+
+/* A 401 without a challenge breaks RFC 9110 15.5.2; OIDC modules send such. */
+static void put_challenge(request_rec *r, const char *more)
+{
     if (!apr_table_get(r->err_headers_out, "WWW-Authenticate") &&
         !apr_table_get(r->headers_out, "WWW-Authenticate")) {
-        apr_table_setn(r->err_headers_out, "WWW-Authenticate",
-                       apr_pstrcat(r->pool, "Bearer realm=\"",
-                                   ap_escape_quotes(r->pool, realm ? realm : "Help & Support"),
-                                   "\"", more, NULL));
+        hs_request_challenge(r, more);
     }
 }
 

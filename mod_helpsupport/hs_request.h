@@ -38,6 +38,10 @@ int hs_request_refuse(hs_request *request, hs_problem *problem);
  */
 int hs_request_fail(request_rec *r, hs_request *request, const hs_error *error);
 
+/* Put the Bearer challenge of RFC 6750 3 into the error's headers; `more` is what follows the
+ * realm, or "". */
+void hs_request_challenge(request_rec *r, const char *more);
+
 /* Hooks. */
 int hs_request_post_read(request_rec *r);
 int hs_request_pre_translate_name(request_rec *r);

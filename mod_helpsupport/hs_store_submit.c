@@ -4,11 +4,11 @@
 #include "hs_buffer.h"
 #include "hs_email.h"
 #include "hs_json.h"
+#include "hs_random.h"
 #include "hs_sql.h"
 #include "hs_store.h"
 #include "hs_store_int.h"
 
-#include <apr_general.h>
 #include <apr_strings.h>
 
 #include <string.h>
@@ -18,6 +18,9 @@
 
 /* Each group with keys deletes this many expired ones per own key: more than it adds. */
 #define PURGE_FACTOR 2
+
+/* Of a Message-ID: it must not be guessed from outside. */
+#define MESSAGE_ID_OCTETS 8
 
 /* A submission in the queue. All that can be done before, its own thread has done: the leader, who
  * holds up every other writer, only joins the rows. */
@@ -82,27 +85,12 @@ static const char *domain_of(const char *folded)
     return at ? at + 1 : "";
 }
 
-/* 64 bits that nobody can guess, in hex; NULL where the system gives none. */
-static const char *random_part(apr_pool_t *pool)
-{
-    unsigned char octets[8];
-    char *text = apr_palloc(pool, 2 * sizeof(octets) + 1);
-
-    if (apr_generate_random_bytes(octets, sizeof(octets)) != APR_SUCCESS) {
-        return NULL;
-    }
-    for (apr_size_t i = 0; i < sizeof(octets); i++) {
-        apr_snprintf(text + 2 * i, 3, "%02x", octets[i]);
-    }
-    return text;
-}
-
 static hs_error *prepare_item(const hs_store *store, item *self, apr_pool_t *pool)
 {
     const hs_submit *submit = self->submit;
     const hs_ticket *ticket = submit->ticket;
     const char *folded = hs_email_fold(ticket->email, pool);
-    const char *random = random_part(pool);
+    const char *random = hs_random_hex(MESSAGE_ID_OCTETS, pool);
     const char *const ticket_values[] = {ticket->id,           ticket->user_id,        ticket->name,
                                          ticket->phone_number, ticket->email,          folded,
                                          ticket->message,      submit->idempotency_key};
