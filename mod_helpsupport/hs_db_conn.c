@@ -23,6 +23,7 @@ struct hs_conn {
     const hs_conn_opts *opts;
     apr_pool_t *pool; /* without a parent, so that making and ending it needs no lock */
     apr_dbd_t *handle;
+    void *native;           /* what the dialect knows it by */
     apr_hash_t *statements; /* text to apr_dbd_prepared_t */
     hs_conn_stamp stamp;
     hs_conn_fault fault;
@@ -58,8 +59,7 @@ static hs_error *fail(hs_conn *conn, const char *what, int status, apr_pool_t *p
 {
     const hs_dialect *dialect = conn->opts->dialect;
     const char *advice;
-    hs_code code =
-        dialect->classify(apr_dbd_native_handle(conn->opts->driver, conn->handle), status, &advice);
+    hs_code code = dialect->classify(conn->native, status, &advice);
     const char *text = apr_dbd_error(conn->opts->driver, conn->handle, status);
 
     conn->has_failed = 1;
@@ -199,24 +199,31 @@ hs_error *hs_conn_query(hs_conn *conn, int *changed, const char *sql, const void
     return status == 0 ? NULL : fail(conn, "write", status, pool);
 }
 
+static int execute(hs_conn *conn, const char *sql)
+{
+    const hs_conn_opts *opts = conn->opts;
+    int ignored;
+
+    return opts->dialect->execute ? opts->dialect->execute(conn->native, sql)
+                                  : apr_dbd_query(opts->driver, conn->handle, &ignored, sql);
+}
+
 /* Run what is not prepared: for its rows, or where `rows` is NULL without any. Where another
  * process has changed the schema since this connection last read it, the first try fails and makes
  * it forget what it had read. A statement that was prepared would be lost then, and with it the
  * connection. */
 static hs_error *run_plain(hs_conn *conn, hs_rows **rows, const char *sql, apr_pool_t *pool)
 {
-    const apr_dbd_driver_t *driver = conn->opts->driver;
     int had_failed = conn->has_failed;
     hs_error *error = NULL;
 
     for (int try = 0; try < 2; try++) {
         apr_dbd_results_t *results = NULL;
-        int ignored;
         int status;
 
         conn->call_us = apr_time_now();
-        status = rows ? apr_dbd_select(driver, pool, conn->handle, &results, sql, 1)
-                      : apr_dbd_query(driver, conn->handle, &ignored, sql);
+        status = rows ? apr_dbd_select(conn->opts->driver, pool, conn->handle, &results, sql, 1)
+                      : execute(conn, sql);
         conn->call_us = 0;
         if (status == 0 && !(rows && has_hidden_error(conn))) {
             return rows ? copy_rows(conn, rows, results, pool) : NULL;
@@ -292,14 +299,13 @@ static hs_conn *make(const hs_conn_opts *opts)
 static void after_connect(hs_conn *conn)
 {
     const hs_dialect *dialect = conn->opts->dialect;
-    void *native = apr_dbd_native_handle(conn->opts->driver, conn->handle);
-    int descriptor = dialect->socket ? dialect->socket(native) : -1;
+    int descriptor = dialect->socket ? dialect->socket(conn->native) : -1;
 
     if (descriptor >= 0) {
         conn->socket = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     }
     if (dialect->after_connect) {
-        dialect->after_connect(native);
+        dialect->after_connect(conn->native);
     }
 }
 
@@ -307,12 +313,11 @@ hs_error *hs_conn_open(hs_conn **out, const hs_conn_opts *opts, apr_time_t deadl
                        apr_pool_t *pool)
 {
     hs_conn *conn = make(opts);
+    const char *params = opts->dialect->before_connect(
+        opts->params, opts->prepare ? opts->statement_us : 0, conn->pool);
     const char *reason = NULL;
-    const char *params;
-    hs_error *error = NULL;
+    hs_error *error;
 
-    params = opts->dialect->before_connect(opts->params, opts->prepare ? opts->statement_us : 0,
-                                           conn->pool);
     if (apr_dbd_open_ex(opts->driver, conn->pool, params, &conn->handle, &reason) != APR_SUCCESS) {
         error =
             hs_error_make(pool, HS_UNAVAILABLE, "%s: can't connect: %s; %s", opts->dialect->driver,
@@ -320,6 +325,7 @@ hs_error *hs_conn_open(hs_conn **out, const hs_conn_opts *opts, apr_time_t deadl
         apr_pool_destroy(conn->pool);
         return error;
     }
+    conn->native = apr_dbd_native_handle(opts->driver, conn->handle);
     after_connect(conn);
     do {
         error = set_up(conn, pool);
@@ -359,8 +365,7 @@ void hs_conn_cut_overdue(hs_conn *conn, apr_time_t since)
 
 hs_conn_fault hs_conn_look(hs_conn *conn)
 {
-    if (!conn->fault &&
-        conn->opts->dialect->is_astray(apr_dbd_native_handle(conn->opts->driver, conn->handle))) {
+    if (!conn->fault && conn->opts->dialect->is_astray(conn->native)) {
         conn->fault = HS_CONN_LOST;
     }
     return conn->fault;
@@ -413,8 +418,6 @@ hs_error *hs_conn_commit(hs_conn *conn, apr_pool_t *pool)
 
 void hs_conn_rollback(hs_conn *conn)
 {
-    int ignored;
-
     if (!conn->in_transaction) {
         return;
     }
@@ -423,8 +426,7 @@ void hs_conn_rollback(hs_conn *conn)
         return; /* nobody would answer */
     }
     conn->call_us = apr_time_now();
-    if (apr_dbd_query(conn->opts->driver, conn->handle, &ignored, "ROLLBACK") != 0 &&
-        !conn->fault) {
+    if (execute(conn, "ROLLBACK") != 0 && !conn->fault) {
         conn->fault = HS_CONN_WORN;
     }
     conn->call_us = 0;

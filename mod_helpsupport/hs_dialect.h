@@ -30,6 +30,10 @@ typedef struct hs_dialect {
     int hides_errors;      /* 1: a select may return success though its rows did not come */
     int copies_rows;       /* 1: values already lie in the pool of the query */
 
+    /* Run statements without rows; returns a status for classify. NULL where apr_dbd does it
+     * without waiting for long. */
+    int (*execute)(void *native, const char *sql);
+
     /* The class of a failed call: HS_DB_*, or HS_UNAVAILABLE where no statement can succeed before
      * the administrator acts; *advice then says how, else it is NULL. `native` is the driver's own
      * handle, `status` what apr_dbd returned. Call it before anything else is done with `native`.

@@ -177,7 +177,6 @@ static hs_error *write_again(hs_store *store, const writing *self, apr_time_t de
         if (unknown ? self->again == HS_STORE_BLIND : !is_passing(error)) {
             break;
         }
-        /* each try at a busy SQLite costs the 1.5 s that apr_dbd waits by itself */
         if (error->code == HS_DB_BUSY && apr_time_now() >= deadline) {
             break;
         }

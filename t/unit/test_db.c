@@ -294,6 +294,30 @@ static void test_turn(apr_pool_t *pool)
     fixture_close(&p.f);
 }
 
+/* Another program's lock is waited for until the deadline, by itself apr_dbd_sqlite3 would wait
+ * 1.5 s each time. */
+static void test_locked(apr_pool_t *pool)
+{
+    plain p;
+    hs_conn *conn;
+    hs_error *error;
+    apr_time_t begun;
+    apr_interval_time_t taken;
+
+    open_plain(&p, 1, pool);
+    conn = acquire(&p);
+    tap_ok(fixture_does(&p.f, "BEGIN IMMEDIATE"), "another program writes");
+    begun = apr_time_now();
+    error = hs_db_begin(p.db, conn, hs_db_deadline(p.db), p.f.pool);
+    taken = apr_time_now() - begun;
+    tap_ok(error && error->code == HS_DB_BUSY && strstr(error->text, "another program"),
+           "a writer is told so");
+    tap_ok(taken > apr_time_from_msec(200) && taken < apr_time_from_msec(1300),
+           "at its deadline: after %d ms", (int)apr_time_as_msec(taken));
+    hs_db_release(p.db, conn);
+    fixture_close(&p.f);
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -310,5 +334,6 @@ int main(void)
     test_many_statements(pool);
     test_refused(pool);
     test_turn(pool);
+    test_locked(pool);
     return tap_done();
 }
