@@ -133,22 +133,28 @@ static apr_uint64_t hash_client(const hs_limit *limit, const void *place,
     return apr_siphash24(&key, sizeof(key), limit->seed);
 }
 
+/* How long one request counts. Rounded, which matters above a hundred a second, where nobody needs
+ * it exactly; the slots hold no more than 1000 a second. */
+static apr_int64_t milliseconds_each(const hs_rate *rate)
+{
+    apr_int64_t period_ms = rate->period_us / 1000;
+    apr_int64_t each_ms = (period_ms + rate->requests / 2) / rate->requests;
+
+    return each_ms > 0 ? each_ms : 1;
+}
+
 apr_int64_t hs_limit_take(hs_limit *limit, const void *place, const apr_sockaddr_t *address,
                           const hs_rate *rate, apr_time_t now_us)
 {
     apr_uint64_t hash = hash_client(limit, place, address);
     apr_uint64_t who = hash >> TIME_BITS;
     apr_int64_t now_ms = now_us / 1000 - EPOCH_MS;
-    /* multiplied in milliseconds: 1,000,000 times 366 days in microseconds are more than 2^63 */
-    apr_int64_t burst_ms = rate->burst * (rate->period_us / 1000) / rate->requests;
-    apr_int64_t each_ms = rate->period_us / rate->requests / 1000;
+    apr_int64_t each_ms = milliseconds_each(rate);
+    apr_int64_t burst_ms = rate->burst * each_ms; /* so the burst is exact, whatever was rounded */
     _Atomic apr_uint64_t *slot = find_slot(limit->slots[hash % SETS], who);
     apr_uint64_t word = atomic_load(slot);
     apr_int64_t until_ms;
 
-    if (each_ms < 1) {
-        each_ms = 1;
-    }
     if (burst_ms > MAX_BURST_MS) {
         burst_ms = MAX_BURST_MS; /* what a slot can hold: nobody will know */
     }

@@ -88,6 +88,18 @@ static void test_slow_rate(apr_pool_t *pool)
                "in half an hour");
 }
 
+/* A slot counts milliseconds, of which such a request takes a part only. */
+static void test_fast_rates(apr_pool_t *pool)
+{
+    const hs_rate odd = {600, APR_USEC_PER_SEC, 100};
+    const hs_rate fast = {10000, APR_USEC_PER_SEC, 10000};
+    hs_limit *limit;
+
+    tap_ok(hs_limit_create(&limit, pool) == APR_SUCCESS, "a table is made");
+    tap_is_int(passing(limit, jane, &odd, NOW_US, 200), 100, "the burst of 600 a second");
+    tap_is_int(passing(limit, joe, &fast, NOW_US, 20000), 10000, "the burst of 10000 a second");
+}
+
 /* One household or attacker has a whole IPv6 /64; the two forms of an IPv4 address are one client.
  */
 static void test_addresses(apr_pool_t *pool)
@@ -162,6 +174,7 @@ int main(void)
     test_parse();
     test_burst(pool);
     test_slow_rate(pool);
+    test_fast_rates(pool);
     test_addresses(pool);
     test_extremes(pool);
     test_processes(pool);
