@@ -144,7 +144,7 @@ int hs_auth_check_bearer(request_rec *r)
     }
     if (!answer.is_known) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      "HS0021: unknown, expired or revoked token, digest %.*s… (request %s)",
+                      "HS0021: unknown, expired or revoked token, digest %.*s... (request %s)",
                       LOGGED_DIGITS, digest, hs_http_request_id(r));
         return refuse_token(r, request);
     }

@@ -80,7 +80,8 @@ static int is_astray(void *native)
 static const char *check_params(const char *params)
 {
     if (!params || !strchr(params, '=')) {
-        return "the parameters must be those of apr_dbd_mysql: host=…,user=…,pass=…,dbname=…";
+        return "the parameters must be those of apr_dbd_mysql: "
+               "host=...,user=...,pass=...,dbname=...";
     }
     return NULL;
 }

@@ -141,10 +141,11 @@ static int is_uri(const char *params)
 static const char *check_params(const char *params)
 {
     if (!params || !*params) {
-        return "the parameters must say where the server is, as libpq takes it: host=… dbname=…";
+        return "the parameters must say where the server is, as libpq takes it: host=... "
+               "dbname=...";
     }
     if (!is_uri(params) && !strchr(params, '=')) {
-        return "the parameters must be libpq's: host=… dbname=… user=…, or postgresql://…";
+        return "the parameters must be libpq's: host=... dbname=... user=..., or postgresql://...";
     }
     return NULL;
 }

@@ -99,6 +99,16 @@ sub check_words {
     }
 }
 
+# Of what is not ASCII httpd's log makes "\xe2\x80\xa6".
+sub check_strings {
+    my ($path, $text) = @_;
+    while ($text =~ m{/\*.*?\*/|"((?:\\.|[^"\\\n])*)"|'(?:\\.|[^'\\\n])*'}gs) {
+        my ($start, $string) = ($-[0], $1 // '');
+        fault($path, 1 + (substr($text, 0, $start) =~ tr/\n//), 'a string that is not ASCII')
+            if $string =~ /[^\x00-\x7F]/;
+    }
+}
+
 sub is_foreign_allowed {
     my ($name, $header, $layer) = @_;
     return $layer >= $SKIN_LAYER && $name !~ /^(?:helpsupportctl|hs_ctl)/
@@ -165,6 +175,7 @@ for my $path (@ours, @tests) {
     next unless $is_ours;
     check_sizes($path, \@lines);
     check_words($path, $text, code_only($text));
+    check_strings($path, $text);
     check_includes($path, $name, \@lines, \%layers);
     if ($name =~ /\.h$/) {
         check_documented($path, $text);
