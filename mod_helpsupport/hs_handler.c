@@ -118,6 +118,18 @@ static int read_idempotency_key(request_rec *r, hs_request *request, const char 
     return OK;
 }
 
+/* Whether the path has a "%2F" that AllowEncodedSlashes NoDecode has left there, so that the
+ * user_id has a slash. In r->uri it looks like a "%252F", which is a legal one's. Core has asked
+ * the server's settings, not yet those of a Location. */
+static int has_kept_slash(request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->server->lookup_defaults);
+    const char *slash = ap_strcasestr(r->unparsed_uri, "%2f");
+
+    return core->allow_encoded_slashes && !core->decode_encoded_slashes && slash &&
+           slash < r->unparsed_uri + strcspn(r->unparsed_uri, "?");
+}
+
 /* Read and check the body, in the contract's order, into *ticket. */
 static int read_ticket(request_rec *r, hs_request *request, hs_ticket *ticket)
 {
@@ -142,7 +154,7 @@ static int read_ticket(request_rec *r, hs_request *request, hs_ticket *ticket)
         return hs_request_fail(r, request, error);
     }
     ticket->user_id = request->route.segment;
-    hs_ticket_check_user_id(problem, ticket->user_id);
+    hs_ticket_check_user_id(problem, has_kept_slash(r) ? "/" : ticket->user_id);
     hs_ticket_accept(ticket, problem, &submission, r->pool);
     return check_faults(request, problem);
 }

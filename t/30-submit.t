@@ -6,7 +6,7 @@ use utf8;
 use Encode ();
 use FindBin qw($Bin);
 use lib "$Bin/lib";
-use HS qw(command parse_answer submission);
+use HS qw(command free_port parse_answer submission);
 use JSON::PP ();
 use POSIX ();
 use Test::More;
@@ -15,10 +15,13 @@ use Time::Local qw(timegm);
 my $JSON = JSON::PP->new->canonical->utf8;
 my $MEMBERS = [qw(id name phone_number email message status created_at updated_at)];
 my $access = qq(AuthType Bearer\nAuthName "Help & Support"\nRequire help-support\n);
+my $slashes = free_port();    # where an encoded slash is let through
 my $hs = HS->start(
     location => "HelpSupportSubmitLimit off\n",
     server => qq(<Location "/first come">\nHelpSupport On\n$access)
-        . "HelpSupportSubmitLimit 1/h\nHelpSupportMaxBody 400\n</Location>\n",
+        . "HelpSupportSubmitLimit 1/h\nHelpSupportMaxBody 400\n</Location>\n"
+        . "Listen 127.0.0.1:$slashes\n<VirtualHost 127.0.0.1:$slashes>\nServerName slashes\n"
+        . "AllowEncodedSlashes NoDecode\n</VirtualHost>\n",
 );
 
 # What the API says of a body given as octets.
@@ -102,6 +105,18 @@ subtest 'user_id' => sub {
         is $answer->{status}, 422, "$path: $bad{$path}";
         is_deeply pointers($answer), ['user_id'], 'is named';
     }
+};
+
+subtest 'a slash in the user_id, with AllowEncodedSlashes NoDecode' => sub {
+    local $hs->{port} = $slashes;
+    for my $path ('a%2Fb', '%2f', 'a%252Fb%2Fc') {
+        my $answer = $hs->post("/help-support/$path", submission());
+        is $answer->{status}, 422, $path;
+        is_deeply pointers($answer), ['user_id'], 'is named';
+    }
+    my $answer = $hs->post('/help-support/a%252Fb?x=%2F', submission());
+    is $answer->{status}, 201, 'an encoded percent sign is no slash';
+    is $hs->get($answer->{headers}{location} // '/')->{json}{user_id}, 'a%2Fb';
 };
 
 subtest 'what is stored is trimmed and normalised' => sub {
