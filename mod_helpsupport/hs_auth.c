@@ -102,20 +102,21 @@ static hs_error *look_up(request_rec *r, const hs_request *request, const char *
                          hs_token_answer *answer)
 {
     hs_database *database = request->server->database;
+    apr_time_t asked_us = apr_time_now(); /* it may be revoked before the answer is here */
     hs_admin_token *token = NULL;
     hs_error *error;
 
     if (!database) {
         return hs_error_make(r->pool, HS_UNAVAILABLE, "this process could not open its database");
     }
-    if (hs_token_cache_get(database->tokens, answer, digest, apr_time_now())) {
+    if (hs_token_cache_get(database->tokens, answer, digest, asked_us)) {
         return NULL;
     }
     error = hs_store_token_find(database->store, &token, digest, r->pool);
     if (error && error->code != HS_NOT_FOUND) {
         return error;
     }
-    hs_token_cache_put(database->tokens, answer, digest, token, apr_time_now());
+    hs_token_cache_put(database->tokens, answer, digest, token, asked_us);
     return NULL;
 }
 
