@@ -169,9 +169,8 @@ int hs_http_send_json(request_rec *r, const hs_buffer *body)
 {
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
 
-    if (r->method_number != M_GET) {
-        apr_table_unset(r->headers_in, "Range"); /* RFC 9110 14.2: for GET only */
-    }
+    /* RFC 9110 14.2 lets a server ignore it; several ranges would be another media type */
+    apr_table_unset(r->headers_in, "Range");
     ap_set_content_type(r, "application/json");
     ap_set_content_length(r, (apr_off_t)body->length);
     put_body(bb, body, r->pool);

@@ -28,8 +28,8 @@ int hs_http_read_body(request_rec *r, apr_off_t max_bytes, const char **body, ap
  * tried). */
 void hs_http_close_if_unread(request_rec *r, apr_off_t max_bytes);
 
-/* Send `body` as the whole answer, with Content-Length, and keep it from caches and content
- * sniffing. It must live in r->pool. Returns OK or AP_FILTER_ERROR, for the handler to return. */
+/* Send `body`, which must live in r->pool, as the whole answer, with its type and length; the other
+ * headers are the caller's. Returns OK or AP_FILTER_ERROR, for the handler to return. */
 int hs_http_send_json(request_rec *r, const hs_buffer *body);
 
 /* Put Cache-Control and X-Content-Type-Options into `headers`: on every answer. */

@@ -73,6 +73,15 @@ subtest 'HEAD' => sub {
     is $hs->request(HEAD => $path)->{status}, 401, 'it asks for a token, too';
 };
 
+subtest 'Range' => sub {
+    for my $range ('bytes=0-9', 'bytes=0-3,5-6') {
+        my $answer = $hs->get($path, headers => {Range => $range});
+        is $answer->{status}, 200, "$range is not looked at";
+        is $answer->{headers}{'content-type'}, 'application/json', 'JSON like any other';
+        is $answer->{body}, $hs->get($path)->{body}, 'the whole ticket';
+    }
+};
+
 subtest 'ETag and If-None-Match' => sub {
     my $first = $hs->get($path)->{headers}{etag};
     my $tag = $first =~ s/"//gr;
