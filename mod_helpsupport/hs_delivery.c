@@ -4,8 +4,6 @@
 
 #include "hs_email.h"
 
-#include <apr_strings.h>
-
 #include <string.h>
 
 #define FIRST_US apr_time_from_sec(60)
@@ -68,19 +66,6 @@ void hs_delivery_judge(hs_verdict *verdict, const hs_smtp_outcome *outcome, int 
     }
 }
 
-/* The address in lower case without "+tag". */
-static char *plain(const char *address, apr_pool_t *pool)
-{
-    char *text = apr_pstrdup(pool, hs_email_fold(address, pool));
-    char *at = strrchr(text, '@');
-    char *plus = strchr(text, '+');
-
-    if (at && plus && plus > text && plus < at) {
-        memmove(plus, at, strlen(at) + 1);
-    }
-    return text;
-}
-
 static int is_role(const char *address)
 {
     static const char *const roles[] = {"postmaster", "mailer-daemon", "abuse", "noreply"};
@@ -98,13 +83,13 @@ static int is_role(const char *address)
 const char *hs_delivery_refusal(const char *recipient, const char *from, const char *reply_to,
                                 apr_pool_t *pool)
 {
-    const char *address = plain(recipient, pool);
+    const char *address = hs_email_recipient(recipient, pool);
 
     if (is_role(address)) {
         return "no mail goes to postmaster, mailer-daemon, abuse or noreply";
     }
-    if (strcmp(address, plain(from, pool)) == 0 ||
-        (reply_to && strcmp(address, plain(reply_to, pool)) == 0)) {
+    if (strcmp(address, hs_email_recipient(from, pool)) == 0 ||
+        (reply_to && strcmp(address, hs_email_recipient(reply_to, pool)) == 0)) {
         return "the recipient is this site's own address";
     }
     return NULL;

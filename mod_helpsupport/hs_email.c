@@ -74,3 +74,14 @@ const char *hs_email_fold(const char *address, apr_pool_t *pool)
     }
     return folded;
 }
+
+const char *hs_email_recipient(const char *address, apr_pool_t *pool)
+{
+    const char *folded = hs_email_fold(address, pool);
+    apr_size_t plus = strcspn(folded, "+@");
+
+    if (plus == 0 || folded[plus] != '+') {
+        return folded;
+    }
+    return apr_pstrcat(pool, apr_pstrmemdup(pool, folded, plus), strchr(folded, '@'), NULL);
+}

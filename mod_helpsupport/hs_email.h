@@ -18,4 +18,8 @@ const char *hs_email_normalize(const char *text, apr_pool_t *pool);
  * in `pool`. Thread: any. */
 const char *hs_email_fold(const char *address, apr_pool_t *pool);
 
+/* Whose mailbox it is, as limits count: hs_email_fold's, and without the local part's "+tag". In
+ * `pool`. Thread: any. */
+const char *hs_email_recipient(const char *address, apr_pool_t *pool);
+
 #endif

@@ -66,18 +66,6 @@ static const char *text_row(const char *const *values, int count, apr_pool_t *po
     return row.data;
 }
 
-/* What limits count a recipient by: the address in lower case, without what follows a plus sign. */
-static const char *recipient_key(const char *folded, apr_pool_t *pool)
-{
-    const char *at = strrchr(folded, '@');
-    const char *plus = strchr(folded, '+');
-
-    if (!at || !plus || plus > at || plus == folded) {
-        return folded;
-    }
-    return apr_pstrcat(pool, apr_pstrndup(pool, folded, (apr_size_t)(plus - folded)), at, NULL);
-}
-
 static const char *domain_of(const char *folded)
 {
     const char *at = strrchr(folded, '@');
@@ -94,9 +82,10 @@ static hs_error *prepare_item(const hs_store *store, item *self, apr_pool_t *poo
     const char *const ticket_values[] = {ticket->id,           ticket->user_id,        ticket->name,
                                          ticket->phone_number, ticket->email,          folded,
                                          ticket->message,      submit->idempotency_key};
-    const char *const mail_values[] = {
-        ticket->id,        "confirmation",   submit->site,       recipient_key(folded, pool),
-        domain_of(folded), submit->language, submit->suppressed, random};
+    const char *const mail_values[] = {ticket->id,         "confirmation",
+                                       submit->site,       hs_email_recipient(ticket->email, pool),
+                                       domain_of(folded),  submit->language,
+                                       submit->suppressed, random};
 
     if (!random) {
         return hs_error_make(pool, HS_UNAVAILABLE, "the system gives no random octets");

@@ -149,6 +149,16 @@ static void test_fold(apr_pool_t *pool)
     tap_is_str(hs_email_fold("", pool), "", "empty");
 }
 
+static void test_recipient(apr_pool_t *pool)
+{
+    tap_is_str(hs_email_recipient("Jane.DOE+Tag+x@example.com", pool), "jane.doe@example.com",
+               "without its tag");
+    tap_is_str(hs_email_recipient("Jane@example.com", pool), "jane@example.com", "it has none");
+    tap_is_str(hs_email_recipient("jane+@example.com", pool), "jane@example.com", "an empty one");
+    tap_is_str(hs_email_recipient("+jane@example.com", pool), "+jane@example.com",
+               "nothing would be left");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -159,6 +169,7 @@ int main(void)
     test_refuse(pool);
     test_octets(pool);
     test_fold(pool);
+    test_recipient(pool);
     apr_terminate();
     return tap_done();
 }
