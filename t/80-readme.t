@@ -184,6 +184,18 @@ subtest 'a second run' => sub {
     ended_cleanly('TERM');
 };
 
+subtest 'a configuration that httpd refuses' => sub {
+    open my $conf, '>', "$temp/extra.conf" or die "$temp/extra.conf: $!\n";
+    print $conf "NoSuchDirective\n";
+    close $conf;
+    my ($exit, undef, $complaint) =
+        command('bash', '-c', "cd '$copy' && EXTRA_CONF=$temp/extra.conf PORT=$port ./build.sh run");
+    isnt $exit, 0, 'is no run';
+    like $complaint, qr/NoSuchDirective/, 'the directive is named';
+    unlike $complaint, qr/resuming normal operations/, 'and nothing of the run before';
+    is_deeply [left_running()], [], 'nothing is left running';
+};
+
 subtest 'www-data can not reach the folder' => sub {
     my $elsewhere = '/var/lib/helpsupport-run';
     plan skip_all => 'needs root' if $>;

@@ -141,8 +141,11 @@ trap stop EXIT
 trap 'exit 0' INT TERM HUP
 start /usr/bin/python3 t/lib/smtp-sink.py "$HS_SMTP_PORT" "$run/mailbox"
 wait_for "${processes[0]}" "$HS_SMTP_PORT" || fail "the mail server did not start"
+log=$run/logs/error.log
+touch "$log"
+logged=$(wc -l <"$log")
 start apache2 -f "$PWD/t/conf/run.conf" -D FOREGROUND "${defines[@]}"
 httpd=${processes[1]}
-wait_for "$httpd" "$PORT" || fail "httpd did not start: $(tail -n 5 "$run/logs/error.log")"
+wait_for "$httpd" "$PORT" || fail "httpd did not start: $(tail -n "+$((logged + 1))" "$log" | tail -n 5)"
 say_how
 wait "$httpd"
