@@ -59,6 +59,7 @@ static const hs_ctl_command commands[] = {
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
+/* Those with a value come first. */
 static const apr_getopt_option_t options[] = {
     {"driver", 'd', 1, "sqlite3, pgsql or mysql"},
     {"params", 'p', 1, "as HelpSupportDB takes them"},
@@ -110,6 +111,21 @@ static int read_globals(globals *found, apr_getopt_t *options_left)
         }
     }
     return status == APR_EOF ? HS_CTL_OK : HS_CTL_USAGE;
+}
+
+/* Those with a value may also come behind the command. */
+static void take_globals(globals *found, hs_ctl *ctl)
+{
+    for (const apr_getopt_option_t *option = options; option->has_arg; option++) {
+        const char **value = option->optch == 'd' ? &found->driver : &found->params;
+        const char *brief = apr_psprintf(ctl->pool, "-%c", option->optch);
+        const char *given = hs_ctl_take_option(ctl, brief);
+
+        if (!given) {
+            given = hs_ctl_take_option(ctl, apr_pstrcat(ctl->pool, "--", option->name, NULL));
+        }
+        *value = given ? given : *value;
+    }
 }
 
 /* Whether it is known which database; says on stderr why not. A password in -p shows in the list of
@@ -233,6 +249,7 @@ static int start(int argc, const char *const *argv, apr_pool_t *pool)
     for (int i = left->ind + 2; i < argc; i++) {
         APR_ARRAY_PUSH(ctl.args, const char *) = argv[i];
     }
+    take_globals(&found, &ctl);
     return find_database(&found, pool) ? run(command, &found, &ctl) : HS_CTL_USAGE;
 }
 

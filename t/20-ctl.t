@@ -33,7 +33,8 @@ subtest 'the command line' => sub {
 
     my @wrong = (
         [], ['token'], ['token', 'eat'], ['db', 'init'], ['-x', 'db', 'init'],
-        ['-d', 'sqlite3', 'db', 'init'], ['-d', 'sqlite3', '-p', $file, 'db', 'init', 'now'],
+        ['-d', 'sqlite3', 'db', 'init'], ['db', 'init', '-d', 'sqlite3'], ['db', 'init', '-d'],
+        ['-d', 'sqlite3', '-p', $file, 'db', 'init', 'now'],
     );
     for my $words (@wrong) {
         ($status, $out, $err) = command($ctl, @$words);
@@ -56,6 +57,11 @@ subtest 'db' => sub {
     }
     my ($status, $out, $err) = ctl('db', 'check');
     is $status, 0, 'db check' or diag $err;
+    for my $words (['-d', 'sqlite3', '-p', $file, 'db', 'check'],
+        ['db', 'check', '-d', 'sqlite3', '-p', $file],
+        ['db', 'check', '--params', $file, '--driver=sqlite3']) {
+        is((command($ctl, @$words))[0], 0, "helpsupportctl @$words");
+    }
     is((stat $_)[4], $owner, "$_ belongs to the folder's owner") for glob "$folder/tickets.db*";
     is((stat $file)[2] & 077, 0, 'nobody else reads it');
 
