@@ -160,20 +160,20 @@ preview:
 	t/preview.sh
 
 install: all
-	install -d $(addprefix $(DESTDIR),$(LIBEXECDIR) $(SBINDIR) $(SHAREDIR)/templates \
-	    $(SHAREDIR)/sql $(MANDIR)/man8)
-	install -m 644 $(MODULE) $(DESTDIR)$(LIBEXECDIR)/
-	install -m 755 $(CTL) $(DESTDIR)$(SBINDIR)/
-	install -m 644 $(wildcard templates/*) $(DESTDIR)$(SHAREDIR)/templates/
-	install -m 644 $(SQL) $(DESTDIR)$(SHAREDIR)/sql/
-	install -m 644 $(SRC)/helpsupportctl.8 $(DESTDIR)$(MANDIR)/man8/
+	install -d "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(SBINDIR)" "$(DESTDIR)$(MANDIR)/man8" \
+	    "$(DESTDIR)$(SHAREDIR)/templates" "$(DESTDIR)$(SHAREDIR)/sql"
+	install -m 644 $(MODULE) "$(DESTDIR)$(LIBEXECDIR)/"
+	install -m 755 $(CTL) "$(DESTDIR)$(SBINDIR)/"
+	install -m 644 $(wildcard templates/*) "$(DESTDIR)$(SHAREDIR)/templates/"
+	install -m 644 $(SQL) "$(DESTDIR)$(SHAREDIR)/sql/"
+	install -m 644 $(SRC)/helpsupportctl.8 "$(DESTDIR)$(MANDIR)/man8/"
 
 # Only what install put there: templates that an administrator wrote stay, and so does their folder.
 uninstall:
-	rm -f $(DESTDIR)$(LIBEXECDIR)/mod_helpsupport.so $(DESTDIR)$(SBINDIR)/helpsupportctl \
-	    $(DESTDIR)$(MANDIR)/man8/helpsupportctl.8 \
-	    $(addprefix $(DESTDIR)$(SHAREDIR)/,$(wildcard templates/*) $(SQL))
-	for dir in templates sql .; do rmdir $(DESTDIR)$(SHAREDIR)/$$dir 2>/dev/null || true; done
+	rm -f "$(DESTDIR)$(LIBEXECDIR)/mod_helpsupport.so" "$(DESTDIR)$(SBINDIR)/helpsupportctl" \
+	    "$(DESTDIR)$(MANDIR)/man8/helpsupportctl.8" \
+	    $(patsubst %,"$(DESTDIR)$(SHAREDIR)/%",$(wildcard templates/*) $(SQL))
+	for dir in templates sql ''; do rmdir "$(DESTDIR)$(SHAREDIR)/$$dir" 2>/dev/null || true; done
 
 VERSION = $(shell sed -n 's/^.define HS_VERSION "\(.*\)"/\1/p' $(SRC)/hs_error.h)
 dist:

@@ -112,6 +112,31 @@ sub run_script {
     return ([$said =~ m{HTTP/1\.1 (\d+) }g], $said, $exit ? "exit $exit: $complaint" : '');
 }
 
+subtest 'make install' => sub {
+    my $to = "$temp/a root";
+    my $make = sub {
+        my ($status, $out, $err) = command('sh', '-c', qq(umask 077 && exec "\$@"), 'sh', 'make', '-s',
+            '-C', $copy, @_, "DESTDIR=$to");
+        is $status, 0, "make @_" or diag $err;
+    };
+    my $files = sub {
+        my ($status, $out) = command('find', $to, '-type', 'f', '-printf', '%m %f\n');
+        return [sort split /\n/, $out];
+    };
+    my @data = map { m{([^/]+)$} ? "644 $1" : () } glob "$root/templates/* $root/sql/*.sql";
+    $make->('install');
+    is_deeply $files->(), [sort @data, '644 mod_helpsupport.so', '755 helpsupportctl', '644 helpsupportctl.8'],
+        'all is there, and everybody may read it';
+    my ($found) = (command('find', $to, '-name', 'templates'))[1] =~ /(.+)/;
+    open my $own, '>', "$found/own.html" or die "$found/own.html: $!\n";
+    close $own;
+    $make->('uninstall');
+    like "@{$files->()}", qr/^\d+ own\.html$/, 'only what was put there later stays';
+    unlink "$found/own.html";
+    $make->('uninstall');
+    is((command('find', $to, '-name', 'helpsupport'))[1], '', 'nor does its folder');
+};
+
 my ($curl_example) = grep { /^curl / } examples('sh');
 my ($js_example) = grep { /fetch/ } examples('js');
 my $said = start_run($port);
