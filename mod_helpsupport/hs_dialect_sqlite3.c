@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define CANT_OPEN "the file's folder must exist, and httpd's user must be able to write both"
+
 static const hs_dialect_setting settings[] = {
     /* Readers never wait for the writer, and kill -9 loses nothing. */
     {"PRAGMA journal_mode = WAL", "wal", 0},
@@ -75,7 +77,7 @@ static hs_code classify(void *native, int status, const char **advice)
         *advice = "httpd's user must be able to write the file and the folder it is in: chown them";
         return HS_UNAVAILABLE;
     case SQLITE_CANTOPEN:
-        *advice = "the file's folder must exist, and httpd's user must be able to write it";
+        *advice = CANT_OPEN;
         return HS_UNAVAILABLE;
     case SQLITE_IOERR:
     case SQLITE_NOMEM:
@@ -152,5 +154,5 @@ const hs_dialect hs_dialect_sqlite3 = {
     .is_astray = is_astray,
     .check_params = check_params,
     .before_connect = before_connect,
-    .connect_advice = "the file's folder must exist, and httpd's user must be able to write it",
+    .connect_advice = CANT_OPEN,
 };

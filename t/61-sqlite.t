@@ -223,7 +223,7 @@ subtest 'the folder goes away and comes back' => sub {
         is $answer->{status}, 503, '503 without it';
         like $answer->{headers}{'retry-after'}, qr/^[1-9]\d*$/, 'with Retry-After';
     }
-    like $hs->log, qr/HS\d{4}: .*the file's folder must exist/, 'the log says what to do';
+    like $hs->log, qr/HS\d{4}: .*the file's folder must exist, .* write both/, 'the log says what to do';
     rename "$data.away", $data or die "rename: $!\n";
     is comes_back($hs), 1, 'it is back with its tickets';
     is_deeply HSLoad::damage(file($hs)), [], 'and whole';
@@ -255,7 +255,7 @@ subtest 'no folder at start' => sub {
     }
     is $hs->request('GET', '/help-support/1')->{status}, 401, 'who is nobody learns nothing';
     is $hs->request('OPTIONS', '/help-support/1')->{status}, 204;
-    like $hs->log, qr/HS\d{4}: .*the file's folder must exist/, 'the log says what to do';
+    like $hs->log, qr/HS\d{4}: .*the file's folder must exist, .* write both/, 'the log says what to do';
     rename "$data.later", $data or die "rename: $!\n";
     is comes_back($hs), 1, 'it recovers';
 };
