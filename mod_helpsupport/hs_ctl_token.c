@@ -50,13 +50,14 @@ static int make_secret(char secret[HS_TOKEN_SIZE], char digest[HS_TOKEN_DIGEST_S
     return HS_CTL_OK;
 }
 
-/* A full disk or a closed pipe must not pass for success: nobody would have the secret. */
-static int show_secret(const char *secret, const char *name)
+/* A full disk or a closed pipe must not pass for success: nobody would have the secret. `remedy` is
+ * the verb to go on with. */
+static int show_secret(const char *secret, const char *remedy, const char *name)
 {
     if (puts(secret) < 0 || fflush(stdout) != 0) {
         return hs_ctl_fail(HS_CTL_FAILED,
-                           "stdout took no secret: \"helpsupportctl token revoke %s\" undoes this",
-                           name);
+                           "stdout took no secret: go on with \"helpsupportctl token %s %s\"",
+                           remedy, name);
     }
     return HS_CTL_OK;
 }
@@ -126,7 +127,7 @@ int hs_ctl_token_create(hs_ctl *ctl)
     }
     if (status == HS_CTL_OK) {
         describe_created(&token);
-        status = show_secret(secret, token.name);
+        status = show_secret(secret, "revoke", token.name);
     }
     return status;
 }
@@ -223,7 +224,7 @@ int hs_ctl_token_rotate(hs_ctl *ctl)
     if (status == HS_CTL_OK) {
         fprintf(stderr, "Token \"%s\" has a new secret; the old one works for another %s.\n", name,
                 grace);
-        status = show_secret(secret, name);
+        status = show_secret(secret, "rotate", name);
     }
     return status;
 }

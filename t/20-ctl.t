@@ -136,11 +136,15 @@ subtest 'token list, revoke and rotate' => sub {
 };
 
 SKIP: {
-    skip 'needs /dev/full', 2 unless -c '/dev/full';
+    skip 'needs /dev/full', 4 unless -c '/dev/full';
     local $ENV{HELPSUPPORT_DB} = "sqlite3 $file";
     my ($status, $out, $err) = command('sh', '-c', qq("$ctl" token create lost >/dev/full));
     is $status, 1, 'a secret that nobody got is a failure';
     like $err, qr/token revoke lost/, 'and stderr says what to do';
+    ($status, $out, $err) =
+        command('sh', '-c', qq("$ctl" token rotate lost --grace 24h >/dev/full));
+    is $status, 1, 'so is the new one of a rotation';
+    like $err, qr/token rotate lost/, 'which is repeated: the first secret stays good meanwhile';
 }
 
 done_testing;
