@@ -214,7 +214,7 @@ subtest 'a configuration that httpd refuses' => sub {
     print $conf "NoSuchDirective\n";
     close $conf;
     my ($exit, undef, $complaint) =
-        command('bash', '-c', "cd '$copy' && EXTRA_CONF=$temp/extra.conf PORT=$port ./build.sh run");
+        command('bash', '-c', "cd '$temp' && EXTRA_CONF=extra.conf PORT=$port checkout/build.sh run");
     isnt $exit, 0, 'is no run';
     like $complaint, qr/NoSuchDirective/, 'the directive is named';
     unlike $complaint, qr/resuming normal operations/, 'and nothing of the run before';
