@@ -9,8 +9,10 @@
 #
 # All install the packages that are missing first (with sudo where the user is not root).
 set -euo pipefail
-# A relative name is the caller's.
+# Relative names are the caller's.
 [ -z "${EXTRA_CONF-}" ] || EXTRA_CONF=$(realpath -m -- "$EXTRA_CONF")
+[[ ${HELPSUPPORT_DB-} != "sqlite3 "[^/]* ]] ||
+    HELPSUPPORT_DB="sqlite3 $(realpath -m -- "${HELPSUPPORT_DB#sqlite3 }")"
 cd "$(dirname "$0")"
 
 # apache2-bin, never apache2: that would start the system's own server.

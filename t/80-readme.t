@@ -41,7 +41,7 @@ END {
 
 # As from a terminal: a process group of its own, which Ctrl-C signals.
 sub start_run {
-    my ($answers_on) = @_;
+    my ($answers_on, %environment) = @_;
     unlink "$temp/stdout", "$temp/stderr";
     $pid = fork // die "fork: $!\n";
     if (!$pid) {
@@ -53,6 +53,7 @@ sub start_run {
         open STDERR, '>', "$temp/stderr";
         delete @ENV{qw(HELPSUPPORT_DB EXTRA_CONF MAKEFLAGS MFLAGS MAKELEVEL PORT)};
         $ENV{PORT} = $answers_on unless $answers_on == 8080;
+        @ENV{keys %environment} = values %environment;
         exec './build.sh', 'run' or POSIX::_exit(127);
     }
     wait_until('build.sh run says it is up', sub {
@@ -219,6 +220,22 @@ subtest 'a configuration that httpd refuses' => sub {
     like $complaint, qr/NoSuchDirective/, 'the directive is named';
     unlike $complaint, qr/resuming normal operations/, 'and nothing of the run before';
     is_deeply [left_running()], [], 'nothing is left running';
+};
+
+subtest 'a database that lies elsewhere' => sub {
+    my $sqlite = File::Temp->newdir('helpsupport-XXXXXX', TMPDIR => 1);
+    chmod 01777, "$sqlite";    # as /tmp is
+    start_run($port, HELPSUPPORT_DB => "sqlite3 $sqlite/other.db");
+    my ($statuses, undef, $fault) = run_script($curl_example);
+    is_deeply $statuses, [201, 200, 200, 200, 200], 'the examples work' or diag $fault;
+    ok -s "$sqlite/other.db", 'it is there';
+    ended_cleanly('TERM');
+    return if $>;              # only root can take a file away from httpd
+    command('chown', 'root', glob "$sqlite/other.db*");
+    my ($exit, undef, $complaint) = command('bash', '-c',
+        "cd $sqlite && HELPSUPPORT_DB='sqlite3 other.db' PORT=$port $copy/build.sh run");
+    isnt $exit, 0, 'one that httpd can not write is refused';
+    like $complaint, qr/can't write \Q$sqlite\E/, 'and named';
 };
 
 subtest 'www-data can not reach the folder' => sub {

@@ -39,6 +39,15 @@ make_run_folder() {
     [ "$(id -u)" -ne 0 ] || chown www-data:www-data "$run/data" "$run/mailbox"
 }
 
+# The file belongs to the children from its first day on, wherever it lies, and SQLite's log comes to
+# lie beside it; helpsupportctl then becomes its owner.
+make_database_file() {
+    local file=$1
+    [ -e "$file" ] || as_children install -m 600 /dev/null "$file" 2>/dev/null || true
+    as_children test -w "$file" -a -w "$(dirname "$file")" ||
+        fail "$(as_children id -un) can't write $file and its folder: chown them, or name another file"
+}
+
 # The admin token of the last run while the database still takes it, else a new one.
 find_token() {
     local file=$run/admin-token digest
@@ -134,6 +143,7 @@ fi
 export HS_MODULES HS_PARAMS HS_SMTP_PORT HS_TEMPLATES
 
 ! answers "$PORT" || fail "something answers on port $PORT already; PORT=8081 takes another"
+[[ $HELPSUPPORT_DB != "sqlite3 /"* ]] || make_database_file "${HELPSUPPORT_DB#* }"
 build/helpsupportctl db init 2>"$run/logs/db-init" || fail "$(cat "$run/logs/db-init")"
 find_token
 
