@@ -29,6 +29,7 @@ struct hs_conn {
     hs_conn_fault fault;
     int in_transaction;
     int has_failed;             /* a statement of this transaction did */
+    _Atomic int is_unlimited;   /* its calls are never overdue */
     int socket;                 /* a copy of the descriptor, which nobody else closes, or -1 */
     _Atomic apr_time_t call_us; /* since when a call waits for the server, or 0 */
 };
@@ -358,7 +359,7 @@ void hs_conn_cut_overdue(hs_conn *conn, apr_time_t since)
 {
     apr_time_t call_us = conn->call_us;
 
-    if (call_us && call_us < since && conn->socket >= 0) {
+    if (call_us && call_us < since && conn->socket >= 0 && !conn->is_unlimited) {
         shutdown(conn->socket, SHUT_RDWR);
     }
 }
@@ -388,6 +389,17 @@ hs_error *hs_conn_begin(hs_conn *conn, apr_time_t deadline, apr_pool_t *pool)
     conn->has_failed = 0;
     conn->in_transaction = !error;
     return error;
+}
+
+hs_error *hs_conn_unlimit(hs_conn *conn, apr_pool_t *pool)
+{
+    const char *sql = conn->opts->dialect->unlimit;
+
+    conn->is_unlimited = 1;
+    if (!conn->fault) {
+        conn->fault = HS_CONN_WORN;
+    }
+    return sql ? hs_conn_execute(conn, sql, pool) : NULL;
 }
 
 /* ROLLBACK also after a COMMIT that failed: SQLite leaves the transaction open. Where the database
@@ -435,16 +447,4 @@ void hs_conn_rollback(hs_conn *conn)
 int hs_conn_is_busy(const hs_conn *conn)
 {
     return conn->in_transaction;
-}
-
-const char *hs_rows_text(const hs_rows *rows, int row, int column)
-{
-    return rows->values[row * rows->columns + column];
-}
-
-apr_int64_t hs_rows_number(const hs_rows *rows, int row, int column)
-{
-    const char *text = hs_rows_text(rows, row, column);
-
-    return text ? apr_atoi64(text) : 0;
 }

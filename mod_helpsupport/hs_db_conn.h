@@ -5,6 +5,7 @@
 
 #include "hs_error.h"
 
+#include <apr_strings.h>
 #include <apr_time.h>
 
 /* A connection, used by one thread at a time. Errors below are the classes HS_DB_*, or
@@ -88,6 +89,10 @@ hs_error *hs_conn_execute(hs_conn *conn, const char *sql, apr_pool_t *pool) HS_M
 /* Begin a transaction that will write, trying again until `deadline` while the database is busy. */
 hs_error *hs_conn_begin(hs_conn *conn, apr_time_t deadline, apr_pool_t *pool) HS_MUSTCHECK;
 
+/* Let the statements of the transaction take as long as they take, except that they wait a minute
+ * for a lock. The connection is not used again after it. */
+hs_error *hs_conn_unlimit(hs_conn *conn, apr_pool_t *pool) HS_MUSTCHECK;
+
 /* Commit. NULL only if every statement since begin succeeded and so did COMMIT. After
  * HS_OUTCOME_UNKNOWN the database may or may not have it; after other errors it has not. */
 hs_error *hs_conn_commit(hs_conn *conn, apr_pool_t *pool) HS_MUSTCHECK;
@@ -98,10 +103,18 @@ void hs_conn_rollback(hs_conn *conn);
 /* Whether a transaction is open. */
 int hs_conn_is_busy(const hs_conn *conn);
 
-/* A value as an integer; NULL counts as 0. */
-apr_int64_t hs_rows_number(const hs_rows *rows, int row, int column);
-
 /* A value as text; NULL is SQL's NULL. */
-const char *hs_rows_text(const hs_rows *rows, int row, int column);
+static inline const char *hs_rows_text(const hs_rows *rows, int row, int column)
+{
+    return rows->values[row * rows->columns + column];
+}
+
+/* A value as an integer; NULL counts as 0. */
+static inline apr_int64_t hs_rows_number(const hs_rows *rows, int row, int column)
+{
+    const char *text = hs_rows_text(rows, row, column);
+
+    return text ? apr_atoi64(text) : 0;
+}
 
 #endif

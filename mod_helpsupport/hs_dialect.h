@@ -22,6 +22,7 @@ typedef struct hs_dialect {
     const char *begin;                  /* a transaction that will write */
     const char *probe;                  /* returns a row on a connection that lives */
     const hs_dialect_setting *settings; /* ends with a NULL sql */
+    const char *unlimit; /* lifts the limits on statements inside a transaction, or NULL */
     /* 1: behind a network, so it may restart (worth waiting for) and a lost COMMIT leaves the
      * outcome open. 0: in this process, where a COMMIT that failed is undone by ROLLBACK. */
     int is_server;

@@ -114,6 +114,7 @@ const hs_dialect hs_dialect_mysql = {
     .begin = "START TRANSACTION",
     .probe = "SELECT 1",
     .settings = settings,
+    .unlimit = "SET SESSION max_statement_time = 0, lock_wait_timeout = 60",
     .is_server = 1,
     .rows_are_numbered = 1,
     .hides_errors = 1,

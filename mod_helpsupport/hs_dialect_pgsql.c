@@ -239,6 +239,9 @@ const hs_dialect hs_dialect_pgsql = {
     .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
     .probe = "SELECT 1",
     .settings = settings,
+    .unlimit =
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
+        "SET LOCAL lock_timeout = '60s'",
     .is_server = 1,
     .rows_are_numbered = 1,
     .classify = classify,
