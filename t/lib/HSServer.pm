@@ -141,19 +141,20 @@ sub restart {
     $self->launch;
 }
 
+# The command line of a client, as the administrator; it takes statements from its input.
+sub client {
+    my ($self, $database) = @_;
+    return ('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d',
+        "$self->{params} dbname=" . ($database // 'postgres')) if $self->{driver} eq 'pgsql';
+    my %param = map { split /=/, $_, 2 } split /,/, $self->{params};
+    return ('mariadb', '--no-defaults', '-h', $param{host}, '-P', $param{port}, '-u', $param{user},
+        '--unbuffered', '-N', '-B', $database // ());
+}
+
 # Run a statement as the administrator; returns what the client prints.
 sub sql {
     my ($self, $sql, $database) = @_;
-    my $out;
-    if ($self->{driver} eq 'pgsql') {
-        $database //= 'postgres';
-        $out = must('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d',
-            "$self->{params} dbname=$database", '-c', $sql);
-    } else {
-        my %param = map { split /=/, $_, 2 } split /,/, $self->{params};
-        $out = must('mariadb', '--no-defaults', '-h', $param{host}, '-P', $param{port}, '-u',
-            $param{user}, '-N', '-B', ($database ? ($database) : ()), '-e', $sql);
-    }
+    my $out = must($self->client($database), $self->{driver} eq 'pgsql' ? '-c' : '-e', $sql);
     chomp $out;
     return $out;
 }
