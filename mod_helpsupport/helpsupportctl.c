@@ -1,23 +1,17 @@
 /* helpsupportctl.c - layer 11: the administrator's command; on core and adapters, without httpd. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_ctl.h"
+#include "hs_ctl_copy.h"
 #include "hs_ctl_mail.h"
 #include "hs_ctl_token.h"
 
 #include <apr_env.h>
-#include <apr_file_info.h>
 #include <apr_general.h>
 #include <apr_getopt.h>
 #include <apr_strings.h>
 
-#include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define DB_TIMEOUT_US apr_time_from_sec(10)
 
 static int db_init(hs_ctl *ctl)
 {
@@ -50,6 +44,7 @@ static int db_check(hs_ctl *ctl)
 static const hs_ctl_command commands[] = {
     {"db", "init", "", db_init},
     {"db", "check", "", db_check},
+    {"db", "copy", "--from \"driver params\"", hs_ctl_copy},
     {"token", "create", "NAME [--scope read|write] [--expires PERIOD]", hs_ctl_token_create},
     {"token", "list", "", hs_ctl_token_list},
     {"token", "revoke", "NAME", hs_ctl_token_revoke},
@@ -81,8 +76,7 @@ static void print_help(void)
 
 /* What the command line says before the command. */
 typedef struct globals {
-    const char *driver;
-    const char *params;
+    hs_ctl_database database;
     int is_done; /* --help or --version: there is nothing left to do */
 } globals;
 
@@ -95,10 +89,10 @@ static int read_globals(globals *found, apr_getopt_t *options_left)
     while ((status = apr_getopt_long(options_left, options, &option, &value)) == APR_SUCCESS) {
         switch (option) {
         case 'd':
-            found->driver = value;
+            found->database.driver = value;
             break;
         case 'p':
-            found->params = value;
+            found->database.params = value;
             break;
         case 'h':
             print_help();
@@ -117,7 +111,8 @@ static int read_globals(globals *found, apr_getopt_t *options_left)
 static void take_globals(globals *found, hs_ctl *ctl)
 {
     for (const apr_getopt_option_t *option = options; option->has_arg; option++) {
-        const char **value = option->optch == 'd' ? &found->driver : &found->params;
+        const char **value =
+            option->optch == 'd' ? &found->database.driver : &found->database.params;
         const char *brief = apr_psprintf(ctl->pool, "-%c", option->optch);
         const char *given = hs_ctl_take_option(ctl, brief);
 
@@ -130,10 +125,9 @@ static void take_globals(globals *found, hs_ctl *ctl)
 
 /* Whether it is known which database; says on stderr why not. A password in -p shows in the list of
  * processes, in the environment it does not. */
-static int find_database(globals *found, apr_pool_t *pool)
+static int find_database(hs_ctl_database *found, apr_pool_t *pool)
 {
     char *value;
-    char *space;
 
     if (found->driver && found->params) {
         return 1;
@@ -146,48 +140,11 @@ static int find_database(globals *found, apr_pool_t *pool)
         hs_ctl_fail(HS_CTL_USAGE, "which database? Give -d driver -p params or HELPSUPPORT_DB");
         return 0;
     }
-    space = strchr(value, ' ');
-    if (!space || space == value || !space[1]) {
+    if (!hs_ctl_read_database(found, value, pool)) {
         hs_ctl_fail(HS_CTL_USAGE, "HELPSUPPORT_DB must be \"driver params\"");
         return 0;
     }
-    found->driver = apr_pstrmemdup(pool, value, (apr_size_t)(space - value));
-    found->params = space + 1;
     return 1;
-}
-
-/* The folder that holds `path`, in `pool`. */
-static const char *folder_of(const char *path, apr_pool_t *pool)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (!slash) {
-        return ".";
-    }
-    return slash == path ? "/" : apr_pstrmemdup(pool, path, (apr_size_t)(slash - path));
-}
-
-/* A file that root made, the write-ahead log included, is one that httpd's children can't write. */
-static int become_owner(const char *path, apr_pool_t *pool)
-{
-    struct stat info;
-
-    if (geteuid() != 0) {
-        return HS_CTL_OK;
-    }
-    if (stat(path, &info) != 0 && stat(folder_of(path, pool), &info) != 0) {
-        return hs_ctl_fail(HS_CTL_UNAVAILABLE, "%s: neither the file nor its folder can be seen",
-                           path);
-    }
-    if (info.st_uid == 0) {
-        return HS_CTL_OK;
-    }
-    /* In this order: without root's rights the groups can't be given up any more. */
-    if (setgroups(0, NULL) != 0 || setgid(info.st_gid) != 0 || setuid(info.st_uid) != 0) {
-        return hs_ctl_fail(HS_CTL_UNAVAILABLE, "can't become the owner of %s: error %d", path,
-                           errno);
-    }
-    return HS_CTL_OK;
 }
 
 static const hs_ctl_command *find_command(const char *object, const char *verb)
@@ -200,32 +157,9 @@ static const hs_ctl_command *find_command(const char *object, const char *verb)
     return NULL;
 }
 
-static int run(const hs_ctl_command *command, const globals *found, hs_ctl *ctl)
-{
-    hs_db_opts opts = {.driver = found->driver,
-                       .params = found->params,
-                       .max = 1,
-                       .timeout_us = DB_TIMEOUT_US,
-                       .prepare = 1};
-    int status = HS_CTL_OK;
-
-    if (strcmp(found->driver, "sqlite3") == 0) {
-        umask(S_IRWXG | S_IRWXO); /* what people write to support is nobody else's */
-        status = become_owner(found->params, ctl->pool);
-    }
-    if (status == HS_CTL_OK) {
-        status = hs_ctl_report(hs_store_create(&ctl->store, &opts, NULL, NULL, ctl->pool));
-    }
-    if (status == HS_CTL_OK) {
-        status = command->run(ctl);
-        apr_pool_clear(ctl->pool); /* closes the connections while `opts` is still there */
-    }
-    return status;
-}
-
 static int start(int argc, const char *const *argv, apr_pool_t *pool)
 {
-    globals found = {NULL, NULL, 0};
+    globals found = {0};
     const hs_ctl_command *command;
     apr_getopt_t *left;
     hs_ctl ctl = {.pool = pool, .args = apr_array_make(pool, argc, sizeof(const char *))};
@@ -250,7 +184,12 @@ static int start(int argc, const char *const *argv, apr_pool_t *pool)
         APR_ARRAY_PUSH(ctl.args, const char *) = argv[i];
     }
     take_globals(&found, &ctl);
-    return find_database(&found, pool) ? run(command, &found, &ctl) : HS_CTL_USAGE;
+    if (!find_database(&found.database, pool)) {
+        return HS_CTL_USAGE;
+    }
+    ctl.database = &found.database;
+    status = hs_ctl_open(&ctl.store, &found.database, pool);
+    return status == HS_CTL_OK ? command->run(&ctl) : status;
 }
 
 int main(int argc, const char *const *argv, const char *const *env)

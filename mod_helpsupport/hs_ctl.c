@@ -4,9 +4,15 @@
 
 #include <apr_strings.h>
 
+#include <errno.h>
+#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DB_TIMEOUT_US apr_time_from_sec(10)
 
 #define PERIOD_MAX_S (APR_INT64_C(100) * 366 * 24 * 60 * 60)
 
@@ -123,4 +129,75 @@ int hs_ctl_period(apr_interval_time_t *us, const char *text)
     }
     *us = apr_time_from_sec(count * unit);
     return 1;
+}
+
+int hs_ctl_read_database(hs_ctl_database *database, const char *text, apr_pool_t *pool)
+{
+    const char *space = strchr(text, ' ');
+
+    if (!space || space == text || !space[1]) {
+        return 0;
+    }
+    database->driver = apr_pstrmemdup(pool, text, (apr_size_t)(space - text));
+    database->params = space + 1;
+    return 1;
+}
+
+/* The folder that holds `path`, in `pool`. */
+static const char *folder_of(const char *path, apr_pool_t *pool)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash) {
+        return ".";
+    }
+    return slash == path ? "/" : apr_pstrmemdup(pool, path, (apr_size_t)(slash - path));
+}
+
+/* A file that root made, the write-ahead log included, is one that httpd's children can't write. */
+static int become_owner(const char *path, apr_pool_t *pool)
+{
+    struct stat info;
+
+    if (geteuid() != 0) {
+        return HS_CTL_OK;
+    }
+    if (stat(path, &info) != 0 && stat(folder_of(path, pool), &info) != 0) {
+        return hs_ctl_fail(HS_CTL_UNAVAILABLE, "%s: neither the file nor its folder can be seen",
+                           path);
+    }
+    if (info.st_uid == 0) {
+        return HS_CTL_OK;
+    }
+    /* In this order: without root's rights the groups can't be given up any more. */
+    if (setgroups(0, NULL) != 0 || setgid(info.st_gid) != 0 || setuid(info.st_uid) != 0) {
+        return hs_ctl_fail(HS_CTL_UNAVAILABLE, "can't become the owner of %s: error %d", path,
+                           errno);
+    }
+    return HS_CTL_OK;
+}
+
+int hs_ctl_is_file(const hs_ctl_database *database)
+{
+    return strcmp(database->driver, "sqlite3") == 0;
+}
+
+int hs_ctl_open(hs_store **store, const hs_ctl_database *database, apr_pool_t *pool)
+{
+    hs_db_opts *opts = apr_pcalloc(pool, sizeof(*opts));
+    int status = HS_CTL_OK;
+
+    if (hs_ctl_is_file(database)) {
+        umask(S_IRWXG | S_IRWXO); /* what people write to support is nobody else's */
+        status = become_owner(database->params, pool);
+    }
+    if (status != HS_CTL_OK) {
+        return status;
+    }
+    *opts = (hs_db_opts){.driver = database->driver,
+                         .params = database->params,
+                         .max = 1,
+                         .timeout_us = DB_TIMEOUT_US,
+                         .prepare = 1};
+    return hs_ctl_report(hs_store_create(store, opts, NULL, NULL, pool));
 }

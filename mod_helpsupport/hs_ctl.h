@@ -17,10 +17,17 @@ enum {
     HS_CTL_UNAVAILABLE = 3 /* the database can't be had, or how it went is unknown */
 };
 
+/* Which database: what HelpSupportDB takes. */
+typedef struct hs_ctl_database {
+    const char *driver;
+    const char *params;
+} hs_ctl_database;
+
 /* What a command gets. `args` (of const char *) is what follows its two words; the functions below
  * take their part out of it. */
 typedef struct hs_ctl {
     hs_store *store;
+    const hs_ctl_database *database; /* the store's */
     apr_array_header_t *args;
     apr_pool_t *pool;
 } hs_ctl;
@@ -51,5 +58,15 @@ int hs_ctl_took_all(const hs_ctl *ctl);
 
 /* Read a period like "90d" (units s m h d w, up to a century). Returns 1 with *us, or 0. */
 int hs_ctl_period(apr_interval_time_t *us, const char *text);
+
+/* Read "driver params". Returns 1, or 0. `text` must outlive the database. */
+int hs_ctl_read_database(hs_ctl_database *database, const char *text, apr_pool_t *pool);
+
+/* Whether it is an SQLite file, whose name its parameters are. */
+int hs_ctl_is_file(const hs_ctl_database *database);
+
+/* Prepare to use a database; where it is a file, root becomes its owner first. Says on stderr what
+ * went wrong. Returns an exit status. `pool` closes the connections when it goes. */
+int hs_ctl_open(hs_store **store, const hs_ctl_database *database, apr_pool_t *pool);
 
 #endif

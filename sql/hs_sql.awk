@@ -2,12 +2,13 @@
 #
 #     awk -f sql/hs_sql.awk sql/*.sql >build/release/hs_sql.h
 #
-# queries.sql holds named blocks for every database, queries.DRIVER.sql those of one, which replace
-# blocks of the same name; schema.DRIVER.sql is a list of statements. "-- name: x" starts a whole
-# statement, HS_SQL_X; "-- fragment: x" a piece of one, which can't be prepared alone. Each driver has
-# to have each of them. "-- option: x" is a statement that a driver may lack: NULL. Other lines that
-# begin with "--" are comments, but for the one in a schema that tells its application and version:
-# "-- is: 1752396907 1".
+# A file without a driver in its name (copy.sql) holds named blocks for every database, one with it
+# (queries.DRIVER.sql) those of that one, which replace blocks of the same name; schema.DRIVER.sql is
+# a list of statements. "-- name: x" starts a whole statement, HS_SQL_X; "-- fragment: x" a piece of
+# one, which can't be prepared alone. Each driver has to have each of them. "-- option: x" is a
+# statement that a driver may lack: NULL; "-- command: x" likewise, one that no database prepares.
+# Other lines that begin with "--" are comments, but for the one in a schema that tells its
+# application and version: "-- is: 1752396907 1".
 
 function fail(reason) {
     printf "%s:%d: %s\n", FILENAME, FNR, reason >"/dev/stderr"
@@ -38,7 +39,7 @@ FNR == 1 {
     statement = ""
     parts = split(FILENAME, part, /[\/.]/)
     is_schema = part[parts - 1] == "schema" || part[parts - 2] == "schema"
-    driver = part[parts - 1] == "queries" ? "*" : part[parts - 1]
+    driver = FILENAME ~ /\.[a-z0-9]+\.sql$/ ? part[parts - 1] : "*"
     if (driver != "*") {
         drivers[driver] = 1
     }
@@ -50,10 +51,10 @@ FNR == 1 {
     next
 }
 
-/^-- (name|fragment|option): [a-z][a-z0-9_]*$/ && !is_schema {
+/^-- (name|fragment|option|command): [a-z][a-z0-9_]*$/ && !is_schema {
     block = $3
-    add_name(block, $2 == "fragment:")
-    if ($2 == "option:") {
+    add_name(block, $2 == "fragment:" || $2 == "command:")
+    if ($2 == "option:" || $2 == "command:") {
         is_optional[block] = 1
     }
     if ((driver, block) in text) {
