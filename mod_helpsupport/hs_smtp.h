@@ -1,4 +1,4 @@
-/* hs_smtp.h - layer 3: one connection to the mail relay (libcurl). */
+/* hs_smtp.h - layer 3: one connection to the mail relay. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef HS_SMTP_H
 #define HS_SMTP_H

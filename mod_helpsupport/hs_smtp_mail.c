@@ -6,7 +6,7 @@
 
 #define MAX_ADDRESS 254
 
-/* curl sends "x>\r\nRCPT TO:<y" as it is. Only what has no meaning in SMTP's own syntax. */
+/* "x>\r\nRCPT TO:<y" would be one more command. Only what has no meaning in SMTP's own syntax. */
 static int is_address(const char *text)
 {
     apr_size_t ats = 0;
@@ -22,7 +22,7 @@ static int is_address(const char *text)
 }
 
 /* A bare CR or LF in front of a dot ends the mail for some servers, and what follows would be
- * commands (CVE-2023-51764): curl doubles dots only behind CRLF. */
+ * commands (CVE-2023-51764). */
 static int has_only_crlf(const char *octets, apr_size_t length)
 {
     const char *end = octets + length;

@@ -6,23 +6,15 @@
 
 #include <string.h>
 
-#define QUIT_REPLY 221
-
+/* The code of a line that can belong to a reply, else 0. */
 static int read_code(const char *line, apr_size_t length)
 {
-    int code = 0;
-    apr_size_t i;
-
-    if (length < 3) {
+    if (length < 3 || line[0] < '2' || line[0] > '5' || line[1] < '0' || line[1] > '9' ||
+        line[2] < '0' || line[2] > '9' || (length > 3 && line[3] != ' ' && line[3] != '-') ||
+        memchr(line, '\0', length)) {
         return 0;
     }
-    for (i = 0; i < 3; i++) {
-        if (line[i] < '0' || line[i] > '9') {
-            return 0;
-        }
-        code = code * 10 + (line[i] - '0');
-    }
-    return code;
+    return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
 }
 
 static void append(hs_smtp_reply *reply, const char *octets, apr_size_t length)
@@ -38,15 +30,16 @@ static void append(hs_smtp_reply *reply, const char *octets, apr_size_t length)
     reply->text[reply->length] = '\0';
 }
 
-void hs_smtp_reply_add(hs_smtp_reply *reply, const char *line, apr_size_t length)
+int hs_smtp_reply_add(hs_smtp_reply *reply, const char *line, apr_size_t length)
 {
-    int code = read_code(line, length);
+    int code;
 
-    if (!code || code == QUIT_REPLY) {
-        return;
-    }
     while (length && (line[length - 1] == '\n' || line[length - 1] == '\r')) {
         length--;
+    }
+    code = read_code(line, length);
+    if (!code || (reply->more && code != reply->code)) {
+        return 0;
     }
     if (reply->more) {
         append(reply, " ", 1);
@@ -58,6 +51,7 @@ void hs_smtp_reply_add(hs_smtp_reply *reply, const char *line, apr_size_t length
     }
     reply->code = code;
     reply->more = length > 3 && line[3] == '-';
+    return 1;
 }
 
 /* The text behind "550 ", where an enhanced code stands if there is one. */
@@ -99,7 +93,7 @@ hs_smtp_class hs_smtp_reply_classify(const hs_smtp_reply *reply, hs_smtp_stage s
     if (stage == HS_SMTP_CONNECTING) {
         return HS_SMTP_RELAY;
     }
-    if (stage == HS_SMTP_HANDED_OVER && !answered) {
+    if (stage == HS_SMTP_HANDED_OVER && (!answered || reply->code < 400)) {
         return HS_SMTP_AMBIGUOUS;
     }
     if (!reply->code || is_about_us(reply)) {

@@ -34,10 +34,10 @@ typedef struct hs_smtp_reply {
     char text[2 * HS_SMTP_REPLY_SIZE];
 } hs_smtp_reply;
 
-/* Take one line of a reply; the first line of the next reply replaces the last reply. Lines that
- * aren't reply lines are passed over, and so is 221, which only answers our QUIT. One thread at a
- * time. */
-void hs_smtp_reply_add(hs_smtp_reply *reply, const char *line, apr_size_t length);
+/* Take one line of a reply, with its line end or without; the first line of the next reply replaces
+ * the last reply. Returns 0, and changes nothing, where it is none, or has another code than the
+ * lines before it. One thread at a time. */
+int hs_smtp_reply_add(hs_smtp_reply *reply, const char *line, apr_size_t length);
 
 /* What to do about a mail that was not accepted, by how far it got, the last reply since MAIL, and
  * whether the relay's answer ended it (`answered`) or the connection did. Thread: any. */

@@ -4,7 +4,6 @@
 
 #include <apr_atomic.h>
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -63,43 +62,18 @@ int hs_smtp_sockets_close(hs_smtp_sockets *sockets, int fd)
     return status;
 }
 
-void hs_smtp_sockets_shutdown(hs_smtp_sockets *sockets, int how)
+void hs_smtp_sockets_stop(hs_smtp_sockets *sockets)
 {
     int i;
 
     apr_thread_mutex_lock(sockets->lock);
+    apr_atomic_set32(&sockets->stopped, 1);
     for (i = 0; i < HS_SMTP_SOCKETS_MAX; i++) {
         if (sockets->fds[i] >= 0) {
-            (void)shutdown(sockets->fds[i], how);
+            (void)shutdown(sockets->fds[i], SHUT_RDWR);
         }
     }
     apr_thread_mutex_unlock(sockets->lock);
-}
-
-/* curl 7.88 takes unread octets for a sign of life, and then for the answer to its next command;
- * drained and shut down, the connection looks dead to it, and it opens a new one. */
-void hs_smtp_sockets_drop_stale(hs_smtp_sockets *sockets)
-{
-    char octets[512];
-    int i;
-
-    for (i = 0; i < HS_SMTP_SOCKETS_MAX; i++) {
-        int fd = sockets->fds[i];
-
-        if (fd < 0 || (recv(fd, octets, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN)) {
-            continue;
-        }
-        while (recv(fd, octets, sizeof(octets), MSG_DONTWAIT) > 0) {
-        }
-        (void)shutdown(fd, SHUT_RDWR);
-    }
-}
-
-void hs_smtp_sockets_stop(hs_smtp_sockets *sockets)
-{
-    /* first the flag: a socket opened just before it is in the list by the time of the shutdown */
-    apr_atomic_set32(&sockets->stopped, 1);
-    hs_smtp_sockets_shutdown(sockets, SHUT_RDWR);
 }
 
 int hs_smtp_sockets_is_stopped(hs_smtp_sockets *sockets)

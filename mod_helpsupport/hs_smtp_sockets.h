@@ -29,14 +29,6 @@ int hs_smtp_sockets_open(hs_smtp_sockets *sockets, int family, int protocol,
 /* close(). Thread: the one that sends. */
 int hs_smtp_sockets_close(hs_smtp_sockets *sockets, int fd);
 
-/* shutdown() of all; `how` as there. Thread: any. */
-void hs_smtp_sockets_shutdown(hs_smtp_sockets *sockets, int how);
-
-/* Make a kept connection look dead if it is no longer fit for the next mail: a relay that owes us
- * nothing has sent something (a 421, an answer that came too late) or closed. Thread: the one that
- * sends, between two mails. */
-void hs_smtp_sockets_drop_stale(hs_smtp_sockets *sockets);
-
 /* Shut all down and let none be opened any more; whether that was done. Thread: any. */
 void hs_smtp_sockets_stop(hs_smtp_sockets *sockets);
 int hs_smtp_sockets_is_stopped(hs_smtp_sockets *sockets);

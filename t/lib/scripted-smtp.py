@@ -7,7 +7,8 @@
 It listens on 127.0.0.1, prints "ready PORT" (and writes DIR/port), and ends when its standard
 input is closed, so it never outlives the test that holds the pipe. It writes into DIR:
 
-    events.jsonl    one object a line: time, connection, tls, and "client" or "server" with the line;
+    events.jsonl    one object a line: time, connection, tls, and "client" or "server" with the line
+                    and, where octets of the client were already there behind it, "more": how many;
                     also {"event": "open" | "close" | "tls"}
     mails.jsonl     one object for each mail whose final dot arrived: time, connection, tls, from, to,
                     reply (what will be answered, "" for nothing) and data: its octets, dots
@@ -155,7 +156,7 @@ class Session:
 
     def line(self):
         text = self.take(b"\r\n")[:-2].decode("latin-1")
-        self.note(client=text)
+        self.note(client=text, **({"more": len(self.buffer)} if self.buffer else {}))
         return text
 
     def reply(self, text):
@@ -228,6 +229,8 @@ class Session:
     def on_ehlo(self, _line):
         self.reset()
         words = ["scripted.test", "SIZE 10485760", "8BITMIME", "ENHANCEDSTATUSCODES"]
+        if self.server.options.pipelining:
+            words.append("PIPELINING")
         if self.server.tls and not self.tls:
             words.append("STARTTLS")
         if self.server.options.auth and (self.tls or not self.server.tls):
@@ -360,6 +363,8 @@ def main():
     parser.add_argument("--cert", help="PEM with key and certificate: offer STARTTLS")
     parser.add_argument("--make-cert", action="store_true", help="make one in DIR and use it")
     parser.add_argument("--tls", action="store_true", help="TLS from the first octet (smtps)")
+    parser.add_argument("--no-pipelining", dest="pipelining", action="store_false",
+                        help="do not offer it")
     parser.add_argument("--auth", metavar="USER:PASSWORD", help="refuse mail without this login")
     server = Server(parser.parse_args())
     threading.Thread(target=end_with_stdin, daemon=True).start()

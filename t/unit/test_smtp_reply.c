@@ -6,27 +6,31 @@
 
 #include <apr_general.h>
 
-static void add(hs_smtp_reply *reply, const char *line)
+static int add(hs_smtp_reply *reply, const char *line)
 {
-    hs_smtp_reply_add(reply, line, strlen(line));
+    return hs_smtp_reply_add(reply, line, strlen(line));
 }
 
 static void test_gathering(void)
 {
+    static const char *const nonsense[] = {"",      "5",   "25",     "nonsense", "150 x",
+                                           "650 x", "25a", "250+ok", "2500x"};
     hs_smtp_reply reply = {0};
     int i;
 
-    add(&reply, "250 2.1.0 Ok\r\n");
-    tap_is_str(reply.text, "250 2.1.0 Ok", "one line");
+    tap_is_int(add(&reply, "250 2.1.0 Ok\r\n"), 1, "a line is taken");
+    tap_is_str(reply.text, "250 2.1.0 Ok", "  without its end");
     add(&reply, "550-5.1.1 The account\r\n");
     tap_is_int(reply.more, 1, "a line with a dash has a successor");
-    add(&reply, "550 does not exist\r\n");
+    tap_is_int(add(&reply, "250 exists\r\n"), 0, "  which has the same code");
+    add(&reply, "550 does not exist\n");
     tap_is_str(reply.text, "550-5.1.1 The account does not exist", "lines are joined");
     tap_is_int(reply.more, 0, "and end");
-    add(&reply, "221 2.0.0 Bye\r\n");
-    add(&reply, "nonsense\r\n");
-    add(&reply, "5");
-    tap_is_int(reply.code, 550, "the answer to QUIT and nonsense change nothing");
+    for (i = 0; i < (int)(sizeof(nonsense) / sizeof(*nonsense)); i++) {
+        tap_ok(!add(&reply, nonsense[i]), "no reply line: \"%s\"", nonsense[i]);
+    }
+    tap_ok(!hs_smtp_reply_add(&reply, "250 a\0b", 7), "nor one with a NUL");
+    tap_is_int(reply.code, 550, "nonsense changes nothing");
     add(&reply, "354\r\n");
     tap_is_str(reply.text, "354", "a reply without text");
     add(&reply, "250-\r\n");
@@ -74,7 +78,7 @@ static void test_classes(void)
         {"354 go on", HS_SMTP_BODY, 0, HS_SMTP_TEMPORARY},
         {"354 go on", HS_SMTP_BODY, 1, HS_SMTP_TEMPORARY},
         {"354 go on", HS_SMTP_HANDED_OVER, 0, HS_SMTP_AMBIGUOUS},
-        {"354 go on", HS_SMTP_HANDED_OVER, 1, HS_SMTP_TEMPORARY},
+        {"354 go on", HS_SMTP_HANDED_OVER, 1, HS_SMTP_AMBIGUOUS},
     };
     apr_size_t i;
 

@@ -42,9 +42,19 @@ static void test_tls(apr_pool_t *pool)
     send_to(&f, "a@b.example", BODY);
     is_outcome(&f, HS_SMTP_SENT, 250, "queued as 2-2", "trusted, it serves, and is kept");
     tap_is_int(count(&f, "mails.jsonl", "\"tls\": true"), 2, "  under TLS");
+    tap_is_int(count(&f, "events.jsonl", "\"more\""), 4, "  with the commands at once");
     f.smtp = NULL;
     f.opts.url = apr_psprintf(f.pool, "smtp://127.0.0.2:%d?tls=none", f.port);
     f.opts.resolve = NULL;
+    stop(&f);
+
+    start(&f, pool, "ehlo 1 reply 250 me\\n250 PIPELINING\\n250 STARTTLS", "--make-cert",
+          "--no-pipelining");
+    use_name(&f, "smtp");
+    f.opts.ca_file = in_folder(&f, "cert.pem");
+    send_to(&f, "a@b.example", BODY);
+    is_outcome(&f, HS_SMTP_SENT, 250, "queued as 1-1", "what is offered in clear");
+    tap_is_int(count(&f, "events.jsonl", "\"more\""), 0, "  counts for nothing");
     stop(&f);
 
     start(&f, pool, "", "--make-cert", "--tls");
