@@ -19,7 +19,8 @@ sub replay {
     my ($count, $plan) = (0, -1);
     for my $line (split /\n/, $out) {
         if ($line =~ /^(not )?ok \d+ - (.*)/) {
-            ok !$1, $2 =~ /\D/ ? $2 : "case $2";    # Test::More warns of bare numbers
+            my ($failed, $name) = ($1, $2);
+            ok !$failed, $name =~ /\D/ ? $name : "case $name";    # Test::More warns of bare numbers
             $count++;
         } elsif ($line =~ /^1\.\.(\d+)$/) {
             $plan = $1;
