@@ -206,6 +206,8 @@ static void test_kills(void)
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
         kills++;
+        /* a busy machine may kill one mail's sender so often that the mail is parked for it */
+        station_sql(&s, "UPDATE mail SET claims = 0");
     }
     tap_ok(kills > 5, "%d senders were killed", kills);
     station_start(&s);
