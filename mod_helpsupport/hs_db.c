@@ -202,8 +202,8 @@ static int is_usable(hs_db *db, hs_conn *conn, int must_ask, apr_pool_t *pool)
     return !must_ask || hs_conn_is_alive(conn, pool);
 }
 
-/* Take the warmest idle connection that works, or none. With the mutex held, which is given up
- * while a connection is asked or closed. */
+/* Take the warmest idle connection that works, or none. Called with the mutex held; with a
+ * connection it returns without it, since every request passes here. */
 static hs_conn *take_idle(hs_db *db, apr_pool_t *pool)
 {
     while (db->idle_count > 0) {
@@ -211,18 +211,14 @@ static hs_conn *take_idle(hs_db *db, apr_pool_t *pool)
         hs_conn_stamp *stamp = hs_conn_stamp_of(conn);
         unsigned losses = db->losses;
         int is_stale = stamp->schemas != db->schemas;
-        int is_good;
 
         apr_thread_mutex_unlock(db->mutex);
-        is_good = !is_stale && is_usable(db, conn, stamp->losses != losses, pool);
-        if (!is_good) {
-            close_conn(db, conn);
-        }
-        apr_thread_mutex_lock(db->mutex);
-        if (is_good) {
+        if (!is_stale && is_usable(db, conn, stamp->losses != losses, pool)) {
             stamp->losses = losses;
             return conn;
         }
+        close_conn(db, conn);
+        apr_thread_mutex_lock(db->mutex);
         leave(db);
     }
     return NULL;
@@ -310,38 +306,33 @@ static hs_error *connect_new(hs_db *db, hs_conn **conn, apr_time_t deadline, apr
     return NULL;
 }
 
-/* With the mutex held. */
-static hs_error *acquire_locked(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
+/* Where none is idle: connect, fail, or wait until something changes. Returns whether that is the
+ * end of it: *conn or *error. With the mutex held. */
+static int connect_or_wait(hs_db *db, hs_conn **conn, hs_error **error, apr_time_t deadline,
+                           apr_pool_t *pool)
 {
-    for (;;) {
-        apr_time_t now = apr_time_now();
-        apr_interval_time_t wait_us = deadline - now;
+    apr_time_t now = apr_time_now();
+    apr_interval_time_t wait_us = deadline - now;
 
-        *conn = take_idle(db, pool);
-        if (*conn) {
-            return NULL;
-        }
-        if (is_down(db, now) || (db->failing_us && now >= deadline)) {
-            return hs_error_make(pool, HS_UNAVAILABLE, "%s", db->failure);
-        }
-        if (db->open_count < db->opts->max && !is_too_early(db, now)) {
-            hs_error *error = connect_new(db, conn, deadline, pool);
-
-            if (!error || !may_restart(db, apr_time_now())) {
-                return error;
-            }
-            continue;
-        }
-        if (db->open_count < db->opts->max) {
-            wait_us = wait_us < db->retry_us - now ? wait_us : db->retry_us - now;
-        }
-        if (now >= deadline) {
-            return hs_error_make(pool, HS_UNAVAILABLE,
-                                 "all %d connections were busy for %d ms: raise HelpSupportDBPool",
-                                 db->opts->max, (int)(db->opts->timeout_us / 1000));
-        }
-        apr_thread_cond_timedwait(db->changed, db->mutex, wait_us);
+    if (is_down(db, now) || (db->failing_us && now >= deadline)) {
+        *error = hs_error_make(pool, HS_UNAVAILABLE, "%s", db->failure);
+        return 1;
     }
+    if (db->open_count < db->opts->max && !is_too_early(db, now)) {
+        *error = connect_new(db, conn, deadline, pool);
+        return !*error || !may_restart(db, apr_time_now());
+    }
+    if (db->open_count < db->opts->max) {
+        wait_us = wait_us < db->retry_us - now ? wait_us : db->retry_us - now;
+    }
+    if (now >= deadline) {
+        *error = hs_error_make(pool, HS_UNAVAILABLE,
+                               "all %d connections were busy for %d ms: raise HelpSupportDBPool",
+                               db->opts->max, (int)(db->opts->timeout_us / 1000));
+        return 1;
+    }
+    apr_thread_cond_timedwait(db->changed, db->mutex, wait_us);
+    return 0;
 }
 
 hs_error *hs_db_acquire(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
@@ -349,7 +340,13 @@ hs_error *hs_db_acquire(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool
     hs_error *error;
 
     apr_thread_mutex_lock(db->mutex);
-    error = acquire_locked(db, conn, deadline, pool);
+    do {
+        error = NULL;
+        *conn = take_idle(db, pool);
+        if (*conn) {
+            return NULL;
+        }
+    } while (!connect_or_wait(db, conn, &error, deadline, pool));
     apr_thread_mutex_unlock(db->mutex);
     return error;
 }
@@ -373,9 +370,12 @@ void hs_db_release(hs_db *db, hs_conn *conn)
     } else {
         hs_conn_stamp_of(conn)->idle_us = apr_time_now();
         db->idle[db->idle_count++] = conn;
-        apr_thread_cond_signal(db->changed);
     }
     apr_thread_mutex_unlock(db->mutex);
+    /* Not before: whoever is woken needs the mutex at once. */
+    if (fault == HS_CONN_GOOD) {
+        apr_thread_cond_signal(db->changed);
+    }
 }
 
 static apr_status_t take_turn(hs_db *db, apr_time_t deadline)
