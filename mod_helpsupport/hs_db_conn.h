@@ -22,7 +22,7 @@ typedef struct hs_conn_opts {
     apr_interval_time_t statement_us; /* how long a statement may take */
 } hs_conn_opts;
 
-/* The rows of a query, copied: they are the caller's. */
+/* The rows of a query: they live as long as its pool. */
 typedef struct hs_rows {
     int count;
     int columns;

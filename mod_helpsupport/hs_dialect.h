@@ -29,7 +29,7 @@ typedef struct hs_dialect {
     int has_one_writer;    /* 1: writers take turns, from before BEGIN to after COMMIT */
     int rows_are_numbered; /* 1: apr_dbd_get_row wants 1 … n; 0: only -1, "the next", is quick */
     int hides_errors;      /* 1: a select may return success though its rows did not come */
-    int copies_rows;       /* 1: values already lie in the pool of the query */
+    int copies_rows;       /* 1: values live as long as the pool of the query */
 
     /* Run statements without rows; returns a status for classify. NULL where apr_dbd does it
      * without waiting for long. */

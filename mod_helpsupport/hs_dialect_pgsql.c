@@ -244,6 +244,7 @@ const hs_dialect hs_dialect_pgsql = {
         "SET LOCAL lock_timeout = '60s'",
     .is_server = 1,
     .rows_are_numbered = 1,
+    .copies_rows = 1, /* the pool clears the result, and nobody asks for a row behind the last */
     .classify = classify,
     .is_astray = is_astray,
     .check_params = check_params,
