@@ -1,4 +1,4 @@
-/* hs_group.c - layer 5: group commit: what waits at the same moment is written together. */
+/* hs_group.c - layer 5: group commit: what waits at the same moment is done together. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_group.h"
 
@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <semaphore.h>
 
-typedef enum waiter_state { WAITING = 0, TAKEN, LEADING, DONE } waiter_state;
+typedef enum waiter_state { WAITING = 0, TAKEN, LEADING } waiter_state;
 
 /* One caller of hs_group_join, on its own stack. */
 typedef struct waiter {
@@ -24,20 +24,22 @@ typedef struct waiter {
 struct hs_group {
     hs_group_run *run;
     void *baton;
-    int max;
+    hs_group_bounds bounds;
     apr_thread_mutex_t *mutex; /* guards what follows, and the state of every waiter in the queue */
-    int is_led;
-    waiter *first;
+    int leaders;               /* that write, or were told to */
+    int waiting;
+    waiter *first; /* who waits; leaders are not among them */
     waiter **end;
 };
 
-hs_error *hs_group_create(hs_group **out, int max, hs_group_run *run, void *baton, apr_pool_t *pool)
+hs_error *hs_group_create(hs_group **out, hs_group_bounds bounds, hs_group_run *run, void *baton,
+                          apr_pool_t *pool)
 {
     hs_group *group = apr_pcalloc(pool, sizeof(*group));
 
     group->run = run;
     group->baton = baton;
-    group->max = max;
+    group->bounds = bounds;
     group->end = &group->first;
     if (apr_thread_mutex_create(&group->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS) {
         return hs_error_make(pool, HS_CONFIGURATION, "no mutex can be made");
@@ -46,18 +48,42 @@ hs_error *hs_group_create(hs_group **out, int max, hs_group_run *run, void *bato
     return NULL;
 }
 
-/* Queue; returns whether to lead at once, because nobody does. With the mutex held. */
+/* Whether one more may lead. With the mutex held. */
+static int needs_leader(const hs_group *group)
+{
+    return group->leaders == 0 ||
+           (group->leaders < group->bounds.leaders && group->waiting >= group->bounds.crowd);
+}
+
+/* Lead at once or queue; returns which. With the mutex held. */
 static int enter(hs_group *group, waiter *self)
 {
-    int is_first = !group->is_led;
-
+    if (needs_leader(group)) {
+        group->leaders++;
+        self->state = LEADING;
+        return 1;
+    }
     *group->end = self;
     group->end = &self->next;
-    if (is_first) {
-        group->is_led = 1;
-        self->state = LEADING;
+    group->waiting++;
+    return 0;
+}
+
+/* The first who waits, taken out of the queue, or NULL. With the mutex held. */
+static waiter *take_first(hs_group *group, waiter_state state)
+{
+    waiter *first = group->first;
+
+    if (!first) {
+        return NULL;
     }
-    return is_first;
+    group->first = first->next;
+    if (!group->first) {
+        group->end = &group->first;
+    }
+    group->waiting--;
+    first->state = state;
+    return first;
 }
 
 /* Take it out of the queue: its deadline has passed. With the mutex held. */
@@ -72,6 +98,7 @@ static void leave(hs_group *group, const waiter *self)
     if (group->end == &self->next) {
         group->end = link;
     }
+    group->waiting--;
 }
 
 /* Returns 1, or 0 where `deadline` passed before. */
@@ -108,61 +135,54 @@ static int wait_for_turn(hs_group *group, waiter *self)
     return !is_over;
 }
 
-/* Take what waits from the front of the queue, which is the leader itself and others; returns how
- * many. With the mutex held. */
-static int take(hs_group *group, waiter **taken, void **items, apr_time_t *deadline)
+/* The leader's group: itself and who waits, from the front; returns how many. With the mutex
+ * held. */
+static int gather(hs_group *group, waiter *self, waiter **taken)
 {
     int count = 0;
 
-    *deadline = 0;
-    while (group->first && count < group->max) {
-        waiter *next = group->first;
-
-        group->first = next->next;
-        next->state = TAKEN;
-        taken[count] = next;
-        items[count++] = next->item;
-        if (next->deadline > *deadline) {
-            *deadline = next->deadline;
+    for (waiter *next = self; next; next = take_first(group, TAKEN)) {
+        taken[count++] = next;
+        if (count == group->bounds.items) {
+            break;
         }
-    }
-    if (!group->first) {
-        group->end = &group->first;
     }
     return count;
 }
 
-/* Pass the lead to the first who waits. With the mutex held; returns whom to wake. */
+/* Pass the lead to the first who waits, unless others lead and a crowd has yet to gather. With the
+ * mutex held; returns whom to wake. */
 static waiter *pass_on(hs_group *group)
 {
-    waiter *next = group->first;
+    waiter *next;
 
-    group->is_led = next != NULL;
-    if (next) {
-        next->state = LEADING;
-    }
+    group->leaders--;
+    next = needs_leader(group) ? take_first(group, LEADING) : NULL;
+    group->leaders += next != NULL;
     return next;
 }
 
 /* Lead one group, then pass it on: nobody writes for others when its own item is done. The next
  * leader is woken first, so that the disk does not idle while the others of this group answer. Each
  * waiter is gone as soon as it is woken. */
-static void lead(hs_group *group, const waiter *self, apr_pool_t *pool)
+static void lead(hs_group *group, waiter *self, apr_pool_t *pool)
 {
-    waiter **taken = apr_palloc(pool, sizeof(waiter *) * (apr_size_t)group->max);
-    void **items = apr_palloc(pool, sizeof(void *) * (apr_size_t)group->max);
-    apr_time_t deadline;
+    apr_size_t most = (apr_size_t)group->bounds.items;
+    waiter **taken = apr_palloc(pool, sizeof(waiter *) * most);
+    void **items = apr_palloc(pool, sizeof(void *) * most);
+    apr_time_t deadline = 0;
     waiter *next;
     int count;
 
     apr_thread_mutex_lock(group->mutex);
-    count = take(group, taken, items, &deadline);
+    count = gather(group, self, taken);
     apr_thread_mutex_unlock(group->mutex);
+    for (int i = 0; i < count; i++) {
+        items[i] = taken[i]->item;
+        deadline = taken[i]->deadline > deadline ? taken[i]->deadline : deadline;
+    }
     group->run(group->baton, items, count, deadline, pool);
     apr_thread_mutex_lock(group->mutex);
-    for (int i = 0; i < count; i++) {
-        taken[i]->state = DONE;
-    }
     next = pass_on(group);
     apr_thread_mutex_unlock(group->mutex);
     if (next) {
@@ -195,7 +215,6 @@ hs_error *hs_group_join(hs_group *group, void *item, apr_time_t deadline, apr_po
         lead(group, &self, pool);
     }
     sem_destroy(&self.wake);
-    return is_written
-               ? NULL
-               : hs_error_make(pool, HS_UNAVAILABLE, "the writers before this one took too long");
+    return is_written ? NULL
+                      : hs_error_make(pool, HS_UNAVAILABLE, "those before this one took too long");
 }

@@ -1,4 +1,4 @@
-/* hs_store.c - layer 7: tickets in the database: the schema, one ticket, its history. */
+/* hs_store.c - layer 7: tickets in the database: the schema, a ticket's history. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_store.h"
 
@@ -133,6 +133,25 @@ hs_error *hs_store_check_driver(const char *driver, const char *params, apr_pool
     return hs_db_check_driver(driver, params, pool);
 }
 
+/* Who writes would wait for the same rows and the same disk anyway, so one group at a time gathers
+ * the most. */
+static hs_error *make_groups(hs_store *store, int connections, apr_pool_t *pool)
+{
+    const hs_group_bounds writers = {.leaders = 1, .items = HS_STORE_GROUP_MAX};
+    const hs_group_bounds readers = {
+        .leaders = connections < HS_STORE_READERS_MAX ? connections : HS_STORE_READERS_MAX,
+        .crowd = HS_STORE_CROWD,
+        .items = HS_STORE_GROUP_MAX};
+    hs_error *error =
+        hs_group_create(&store->submissions, writers, hs_store_run_submissions, store, pool);
+
+    if (!error) {
+        error = hs_group_create(&store->changes, writers, hs_store_run_changes, store, pool);
+    }
+    return error ? error
+                 : hs_group_create(&store->lookups, readers, hs_store_run_lookups, store, pool);
+}
+
 hs_error *hs_store_create(hs_store **out, const hs_db_opts *opts, void (*committed)(void *baton),
                           void *baton, apr_pool_t *pool)
 {
@@ -152,12 +171,7 @@ hs_error *hs_store_create(hs_store **out, const hs_db_opts *opts, void (*committ
     store->makes_schema = table->is_made_on_first_use;
     store->committed = committed;
     store->baton = baton;
-    error = hs_group_create(&store->submissions, HS_STORE_GROUP_MAX, hs_store_run_submissions,
-                            store, pool);
-    if (!error) {
-        error =
-            hs_group_create(&store->changes, HS_STORE_GROUP_MAX, hs_store_run_changes, store, pool);
-    }
+    error = make_groups(store, opts->max, pool);
     *out = store;
     return error;
 }
@@ -188,35 +202,6 @@ hs_error *hs_store_init(hs_store *store, apr_pool_t *pool)
 hs_error *hs_store_check(hs_store *store, apr_pool_t *pool)
 {
     return hs_store_read(store, prepare_all, NULL, pool);
-}
-
-/* The statement that finds `ref`, and its one parameter. */
-static int choose_by(const hs_ticket_ref *ref, const void **value)
-{
-    if (ref->id) {
-        *value = ref->id;
-        return HS_SQL_TICKET_BY_ID;
-    }
-    *value = &ref->number;
-    return HS_SQL_TICKET_BY_NUMBER;
-}
-
-hs_error *hs_store_get(hs_store *store, hs_ticket **ticket, const hs_ticket_ref *ref,
-                       apr_pool_t *pool)
-{
-    const void *value;
-    int sql = choose_by(ref, &value);
-    hs_rows *rows;
-    hs_error *error = hs_store_select(store, &rows, sql, &value, pool);
-
-    if (error) {
-        return error;
-    }
-    if (rows->count == 0) {
-        return hs_error_make(pool, HS_NOT_FOUND, "no such ticket");
-    }
-    *ticket = hs_store_ticket(rows, 0, pool);
-    return NULL;
 }
 
 /* A row of the history: at, event, and what differs between the two kinds. */

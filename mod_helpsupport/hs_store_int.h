@@ -12,6 +12,12 @@
  * well before, and everybody waits for the whole group. */
 #define HS_STORE_GROUP_MAX 64
 
+/* Groups of lookups that are under way at once at most, and how many lookups have to wait before
+ * another group is begun: a round trip for each costs the server and both sides' wake-ups far more
+ * than the rows. */
+#define HS_STORE_READERS_MAX 4
+#define HS_STORE_CROWD 16
+
 typedef struct hs_store {
     hs_db *db;
     const char *const *sql;    /* of this database, by HS_SQL_* (hs_sql.h) */
@@ -19,6 +25,7 @@ typedef struct hs_store {
     int makes_schema;          /* where there is none; else that is an error */
     hs_group *submissions;
     hs_group *changes;
+    hs_group *lookups; /* of a server */
     void (*committed)(void *baton);
     void *baton;
 } hs_store;
@@ -36,9 +43,12 @@ const char *hs_store_words(const hs_store *store, const hs_ticket *ticket, apr_p
 const char *hs_store_sql(const hs_store *store, int sql);
 
 /* Read: run `work` on a connection, without a transaction; once more on another one where the first
- * was lost or its statements were invalid. Returns errors fit to leave the store. */
+ * was lost or its statements were invalid. Returns errors fit to leave the store. The second until
+ * a deadline that began earlier. */
 hs_error *hs_store_read(hs_store *store, hs_store_work *work, void *baton,
                         apr_pool_t *pool) HS_MUSTCHECK;
+hs_error *hs_store_read_until(hs_store *store, hs_store_work *work, void *baton,
+                              apr_time_t deadline, apr_pool_t *pool) HS_MUSTCHECK;
 
 /* The same for a single statement. */
 hs_error *hs_store_select(hs_store *store, hs_rows **rows, int sql, const void **values,
@@ -82,8 +92,9 @@ const char *hs_store_compose(const hs_store *store, const void ***values, const 
 const char *hs_store_compose_count(const hs_store *store, const void ***values, const hs_list *list,
                                    apr_int64_t cap, apr_pool_t *pool);
 
-/* The two writers that lead a group: items are those of hs_store_submit.c, hs_store_status.c. */
+/* Who leads a group: items are those of hs_store_submit.c, hs_store_status.c, hs_store_get.c. */
 hs_group_run hs_store_run_submissions;
 hs_group_run hs_store_run_changes;
+hs_group_run hs_store_run_lookups;
 
 #endif

@@ -71,7 +71,12 @@ static int is_tried_again(const hs_error *error, int try, apr_time_t deadline)
 
 hs_error *hs_store_read(hs_store *store, hs_store_work *work, void *baton, apr_pool_t *pool)
 {
-    apr_time_t deadline = hs_db_deadline(store->db);
+    return hs_store_read_until(store, work, baton, hs_db_deadline(store->db), pool);
+}
+
+hs_error *hs_store_read_until(hs_store *store, hs_store_work *work, void *baton,
+                              apr_time_t deadline, apr_pool_t *pool)
+{
     hs_error *error = NULL;
 
     for (int try = 0;; try++) {

@@ -72,6 +72,11 @@ int hs_ticket_ref_parse(hs_ticket_ref *ref, const char *text, apr_pool_t *pool)
     return ref->number != 0;
 }
 
+int hs_ticket_is_named(const hs_ticket *ticket, const hs_ticket_ref *ref)
+{
+    return ref->id ? strcmp(ref->id, ticket->id) == 0 : ref->number == ticket->number;
+}
+
 void hs_ticket_check_user_id(hs_problem *problem, const char *user_id)
 {
     apr_size_t octets = strlen(user_id);

@@ -59,6 +59,9 @@ int hs_status_parse(hs_status *status, const char *name);
  * database. */
 int hs_ticket_ref_parse(hs_ticket_ref *ref, const char *text, apr_pool_t *pool);
 
+/* Whether `ref` names `ticket`. */
+int hs_ticket_is_named(const hs_ticket *ticket, const hs_ticket_ref *ref);
+
 /* Check `user_id` (already percent-decoded) by contract 1.1; adds to `problem` what is wrong. */
 void hs_ticket_check_user_id(hs_problem *problem, const char *user_id);
 

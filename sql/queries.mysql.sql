@@ -117,6 +117,18 @@ SELECT number, id, user_id, name, phone_number, email, message,
        status, version, created_us, updated_us
 FROM ticket WHERE number = %lld
 
+-- Several at once: a JSON array of ids and one of numbers.
+-- option: tickets_by_ref
+SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
+       t.status, t.version, t.created_us, t.updated_us
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        id varchar(36) CHARACTER SET utf8mb4 PATH '$')) AS j JOIN ticket AS t ON t.id = j.id
+UNION ALL
+SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
+       t.status, t.version, t.created_us, t.updated_us
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (number bigint PATH '$')) AS j
+JOIN ticket AS t ON t.number = j.number
+
 -- name: status_read
 SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
        t.status, t.version, t.created_us, t.updated_us, j.ordinal - 1

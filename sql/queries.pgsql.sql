@@ -131,6 +131,17 @@ SELECT number, id, user_id, name, phone_number, email, message,
        status, version, created_us, updated_us
 FROM ticket WHERE number = %lld
 
+-- Several at once: a JSON array of ids and one of numbers.
+-- option: tickets_by_ref
+SELECT number, id, user_id, name, phone_number, email, message,
+       status, version, created_us, updated_us
+FROM ticket WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(%s AS jsonb))))
+UNION ALL
+SELECT number, id, user_id, name, phone_number, email, message,
+       status, version, created_us, updated_us
+FROM ticket
+WHERE number = ANY (ARRAY(SELECT CAST(v AS bigint) FROM jsonb_array_elements_text(CAST(%s AS jsonb)) AS j (v)))
+
 -- Locked in one order everywhere. Only the two arms together use the two indexes.
 -- name: status_read
 WITH item AS MATERIALIZED (
