@@ -29,22 +29,25 @@ typedef struct group {
     hs_buffer events; /* JSON */
 } group;
 
+static void put_ref(hs_buffer *json, const hs_ticket_ref *ref)
+{
+    hs_json_put_string(json, ref->id);
+    hs_buffer_putc(json, ',');
+    if (ref->id) {
+        hs_buffer_puts(json, "null");
+    } else {
+        hs_buffer_put_number(json, ref->number);
+    }
+}
+
 static const char *refs_of(const group *all, apr_pool_t *pool)
 {
     hs_buffer json;
 
     hs_buffer_init(&json, 64 * (apr_size_t)all->count, pool);
     for (int i = 0; i < all->count; i++) {
-        const hs_ticket_ref *ref = &all->items[i]->change->ref;
-
         hs_buffer_puts(&json, i == 0 ? "[[" : ",[");
-        hs_json_put_string(&json, ref->id);
-        hs_buffer_putc(&json, ',');
-        if (ref->id) {
-            hs_buffer_puts(&json, "null");
-        } else {
-            hs_buffer_put_number(&json, ref->number);
-        }
+        put_ref(&json, &all->items[i]->change->ref);
         hs_buffer_putc(&json, ']');
     }
     hs_buffer_putc(&json, ']');
@@ -200,12 +203,108 @@ static hs_error *write_group(hs_store *store, hs_conn *conn, void *baton, apr_po
                          (const void *[]){all->events.data}, pool);
 }
 
+/* ---- the same in one statement, where the database has it and no change has a condition ---- */
+
+static int has_conditions(const group *all)
+{
+    for (int i = 0; i < all->count; i++) {
+        const hs_change *change = all->items[i]->change;
+
+        if (change->if_match || change->if_none_match) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static const char *changes_of(const group *all, apr_pool_t *pool)
+{
+    hs_buffer json;
+
+    hs_buffer_init(&json, 128 * (apr_size_t)all->count, pool);
+    for (int i = 0; i < all->count; i++) {
+        const hs_change *change = all->items[i]->change;
+
+        hs_buffer_puts(&json, i == 0 ? "[[" : ",[");
+        put_ref(&json, &change->ref);
+        hs_buffer_putc(&json, ',');
+        hs_buffer_put_number(&json, change->status);
+        hs_buffer_putc(&json, ',');
+        hs_json_put_string(&json, change->by);
+        hs_buffer_putc(&json, ']');
+    }
+    hs_buffer_putc(&json, ']');
+    return json.data;
+}
+
+/* Repeatable, whatever came of the last try: a ticket that has the status already stays as it is.
+ */
+static hs_error *write_at_once(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    group *all = baton;
+    hs_rows *rows;
+    hs_error *error;
+
+    forget_results(all);
+    error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_STATUS_SET),
+                           (const void *[]){changes_of(all, pool)}, pool);
+    for (int row = 0; !error && row < rows->count; row++) {
+        item *self = all->items[hs_rows_number(rows, row, 11)];
+
+        self->ticket = hs_store_ticket_copy(hs_store_ticket(rows, row, pool), self->pool);
+    }
+    return error;
+}
+
+static int was_changed(const group *all, const hs_ticket_ref *ref)
+{
+    for (int i = 0; i < all->count; i++) {
+        if (all->items[i]->ticket && hs_ticket_is_named(all->items[i]->ticket, ref)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Who has no ticket either names none, or one that another change of the group named before: those
+ * come to the front of `rest`. Returns how many. */
+static int settle_rest(const group *all, item **rest)
+{
+    int count = 0;
+
+    for (int i = 0; i < all->count; i++) {
+        item *self = all->items[i];
+
+        if (self->ticket) {
+            continue;
+        }
+        if (was_changed(all, &self->change->ref)) {
+            rest[count++] = self;
+        } else {
+            self->error = hs_error_make(self->pool, HS_NOT_FOUND, "no such ticket");
+        }
+    }
+    return count;
+}
+
 static void write_items(hs_store *store, item **items, int count, apr_time_t deadline,
                         apr_pool_t *pool)
 {
     group all = {.items = items, .count = count};
-    hs_error *error = hs_store_write(store, write_group, &all, HS_STORE_LOOKS, deadline, pool);
+    int at_once = hs_store_sql(store, HS_SQL_STATUS_SET) && !has_conditions(&all);
+    hs_error *error =
+        at_once ? hs_store_apply(store, write_at_once, &all, deadline, pool)
+                : hs_store_write(store, write_group, &all, HS_STORE_LOOKS, deadline, pool);
 
+    if (!error && at_once) {
+        item **rest = apr_palloc(pool, sizeof(item *) * (apr_size_t)count);
+
+        count = settle_rest(&all, rest);
+        if (count > 0) {
+            write_items(store, rest, count, deadline, pool);
+        }
+        return;
+    }
     if (error && count > 1 && hs_store_may_be_one_row(error)) {
         for (int i = 0; i < count; i++) {
             write_items(store, &items[i], 1, deadline, pool);

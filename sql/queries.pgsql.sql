@@ -142,6 +142,42 @@ SELECT number, id, user_id, name, phone_number, email, message,
 FROM ticket
 WHERE number = ANY (ARRAY(SELECT CAST(v AS bigint) FROM jsonb_array_elements_text(CAST(%s AS jsonb)) AS j (v)))
 
+-- A group of changes [id, number, status, by] that have no condition, one of id and number being
+-- null: one statement, one round trip, one transaction. Of several that name one ticket it makes the
+-- first. The last column is the place in the batch, from 0. What another transaction did meanwhile
+-- shows "old", which waits for its locks, in one order everywhere.
+-- option: status_set
+WITH now AS MATERIALIZED (
+    SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS us
+), item AS MATERIALIZED (
+    SELECT DISTINCT ON (number) number, CAST(v->>2 AS smallint) AS to_status, v->>3 AS changed_by,
+           ordinal
+    FROM (SELECT coalesce(CAST(j.v->>1 AS bigint),
+                          (SELECT number FROM ticket WHERE id = j.v->>0)) AS number, v, ordinal
+          FROM jsonb_array_elements(CAST(%s AS jsonb)) WITH ORDINALITY AS j (v, ordinal)) AS named
+    ORDER BY number, ordinal
+), old AS MATERIALIZED (
+    SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
+           t.status, t.version, t.created_us, t.updated_us,
+           item.to_status, item.changed_by, item.ordinal
+    FROM item JOIN ticket AS t ON t.number = item.number
+    ORDER BY t.number FOR UPDATE OF t
+), changed AS (
+    UPDATE ticket SET status = old.to_status, version = old.version + 1,
+        updated_us = greatest(now.us, old.updated_us + 1)
+    FROM old CROSS JOIN now
+    WHERE ticket.number = old.number AND old.status <> old.to_status
+    RETURNING ticket.number, ticket.version, ticket.updated_us
+), event AS (
+    INSERT INTO ticket_event (ticket, version, at_us, from_status, to_status, changed_by)
+    SELECT number, c.version, c.updated_us, old.status, old.to_status, old.changed_by
+    FROM old JOIN changed AS c USING (number)
+)
+SELECT number, old.id, old.user_id, old.name, old.phone_number, old.email, old.message,
+       old.to_status, coalesce(c.version, old.version), old.created_us,
+       coalesce(c.updated_us, old.updated_us), old.ordinal - 1
+FROM old LEFT JOIN changed AS c USING (number)
+
 -- Locked in one order everywhere. Only the two arms together use the two indexes.
 -- name: status_read
 WITH item AS MATERIALIZED (
