@@ -362,9 +362,21 @@ static void test_history(apr_pool_t *root)
 
 typedef struct changer {
     fixture *f;
+    const char *ids[2]; /* of tickets 1 and 2 */
     int changed;
+    int not_found;
     int index;
 } changer;
+
+/* One of two tickets, by number or, every second time, by id: groups name each in both ways. */
+static hs_ticket_ref ref_of(const changer *self, int turn)
+{
+    return turn % 4 < 2 ? (hs_ticket_ref){.number = 1 + turn % 2}
+                        : (hs_ticket_ref){.id = self->ids[turn % 2]};
+}
+
+static const hs_ticket_ref nobody[] = {{.number = 3},
+                                       {.id = "01900000-0000-7000-8000-000000000000"}};
 
 static void *change_in_thread(void *data)
 {
@@ -373,37 +385,51 @@ static void *change_in_thread(void *data)
 
     apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
     for (int i = 0; i < 25; i++) {
-        hs_change change = {.ref = {.number = 1 + i % 2},
+        hs_change change = {.ref = ref_of(self, self->index + i),
                             .status = (hs_status)((self->index + i) % 4),
                             .by = "ann"};
         hs_ticket *ticket;
         hs_error *error = hs_store_set_status(self->f->store, &ticket, &change, pool);
 
-        self->changed += !error && ticket->status == change.status;
+        self->changed +=
+            !error && ticket->status == change.status && hs_ticket_is_named(ticket, &change.ref);
+        change.ref = nobody[i % 2];
+        error = hs_store_set_status(self->f->store, &ticket, &change, pool);
+        self->not_found += error && error->code == HS_NOT_FOUND;
     }
     apr_pool_destroy(pool);
     return NULL;
 }
 
-static void test_changes_at_once(apr_pool_t *root)
+/* Have all threads do their work on two tickets; the sum of what they did. */
+static changer run_changers(fixture *f, void *(*work)(void *data))
 {
-    fixture f;
     pthread_t threads[THREADS];
     changer changers[THREADS];
-    int changed = 0;
+    changer sum = {.f = f, .ids = {stored(f)->ticket->id, stored(f)->ticket->id}};
 
-    fixture_open(&f, root);
-    (void)stored(&f);
-    (void)stored(&f);
     for (int i = 0; i < THREADS; i++) {
-        changers[i] = (changer){.f = &f, .index = i};
-        pthread_create(&threads[i], NULL, change_in_thread, &changers[i]);
+        changers[i] = sum;
+        changers[i].index = i;
+        pthread_create(&threads[i], NULL, work, &changers[i]);
     }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
-        changed += changers[i].changed;
+        sum.changed += changers[i].changed;
+        sum.not_found += changers[i].not_found;
     }
-    tap_is_int(changed, 25 * THREADS, "each change gives the ticket that it made");
+    return sum;
+}
+
+static void test_changes_at_once(apr_pool_t *root)
+{
+    fixture f;
+    changer all;
+
+    fixture_open(&f, root);
+    all = run_changers(&f, change_in_thread);
+    tap_is_int(all.changed, 25 * THREADS, "each change gives the ticket that it made");
+    tap_is_int(all.not_found, 25 * THREADS, "but those of no ticket");
     tap_is_int(number_of(&f, "SELECT count(*) - (SELECT sum(version - 1) FROM ticket) "
                              "FROM ticket_event"),
                0, "each version has its event");
@@ -415,6 +441,38 @@ static void test_changes_at_once(apr_pool_t *root)
 }
 
 /* VACUUM and ANALYZE make every prepared statement of apr_dbd_sqlite3 invalid for ever. */
+static void *look_in_thread(void *data)
+{
+    changer *self = data;
+    apr_pool_t *pool;
+
+    apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
+    for (int i = 0; i < 100; i++) {
+        hs_ticket_ref ref = ref_of(self, self->index + i);
+        hs_ticket *ticket = NULL;
+        hs_error *error = hs_store_get(self->f->store, &ticket, &ref, pool);
+
+        self->changed += !error && hs_ticket_is_named(ticket, &ref);
+        error = hs_store_get(self->f->store, &ticket, &nobody[i % 2], pool);
+        self->not_found += error && error->code == HS_NOT_FOUND;
+        apr_pool_clear(pool);
+    }
+    apr_pool_destroy(pool);
+    return NULL;
+}
+
+static void test_lookups_at_once(apr_pool_t *root)
+{
+    fixture f;
+    changer all;
+
+    fixture_open(&f, root);
+    all = run_changers(&f, look_in_thread);
+    tap_is_int(all.changed, 100 * THREADS, "each lookup gives its own ticket");
+    tap_is_int(all.not_found, 100 * THREADS, "but those of none");
+    fixture_close(&f);
+}
+
 static void test_vacuum(apr_pool_t *root)
 {
     fixture f;
@@ -741,6 +799,7 @@ int main(void)
     test_status(pool);
     test_history(pool);
     test_changes_at_once(pool);
+    test_lookups_at_once(pool);
     if (fixture_is("sqlite3")) {
         test_vacuum(pool);
         test_absent_folder(pool);
