@@ -41,13 +41,18 @@ int hs_request_fail(request_rec *r, hs_request *request, const hs_error *error)
 }
 
 /* An ErrorDocument would lead the error to another URI, where it loses our form; a text of the
- * request's own keeps it here, and the error filter replaces that text. */
+ * request's own keeps it here, and the error filter replaces that text. httpd makes the array and
+ * the text for the first status; asked for each of the sixty, it would make as many texts for every
+ * request. */
 static void keep_errors_here(request_rec *r)
 {
-    for (int status = HTTP_BAD_REQUEST; status <= HTTP_NETWORK_AUTHENTICATION_REQUIRED; status++) {
-        if (ap_is_HTTP_CLIENT_ERROR(status) || ap_is_HTTP_SERVER_ERROR(status)) {
-            ap_custom_response(r, status, "");
-        }
+    core_request_config *core = ap_get_core_module_config(r->request_config);
+    int first = ap_index_of_response(HTTP_BAD_REQUEST);
+    int last = ap_index_of_response(HTTP_NETWORK_AUTHENTICATION_REQUIRED);
+
+    ap_custom_response(r, HTTP_BAD_REQUEST, "");
+    for (int i = first + 1; i <= last; i++) {
+        core->response_code_strings[i] = core->response_code_strings[first];
     }
 }
 
