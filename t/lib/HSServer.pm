@@ -52,16 +52,17 @@ sub as_user {
     return $user ? ('setpriv', "--reuid=$user", "--regid=$user", '--clear-groups', @words) : @words;
 }
 
-# $settings: more lines of the server's configuration (PostgreSQL).
+# $settings: more lines of PostgreSQL's configuration, or more options of MariaDB's, between spaces.
 sub start {
     my ($class, $driver, $settings) = @_;
     my $user = user_of($driver);
-    my $self = bless {driver => $driver, user => $user, port => free_port()}, $class;
+    my $self = bless {driver => $driver, user => $user, port => free_port(),
+        settings => $settings // ''}, $class;
     $self->{temp} = File::Temp->newdir('hs-server-XXXXXX', TMPDIR => 1);
     my $root = $self->{root} = "$self->{temp}";
     chmod 0755, $root;
     chown((getpwnam $user)[2, 3], $root) if $user;
-    $driver eq 'pgsql' ? $self->make_pgsql($settings // '') : $self->make_mysql;
+    $driver eq 'pgsql' ? $self->make_pgsql : $self->make_mysql;
     $self->launch;
     push @STARTED, $self;
     return $self;
@@ -75,7 +76,7 @@ sub must {
 }
 
 sub make_pgsql {
-    my ($self, $settings) = @_;
+    my ($self) = @_;
     must(as_user($self->{user}, "$PG_BIN/initdb", '-D', "$self->{root}/data", '-A', 'trust', '-E',
         'UTF8', '--locale', 'C.UTF-8', '-U', 'postgres', '--no-sync'));
     open my $out, '>>', "$self->{root}/data/postgresql.conf" or die "postgresql.conf: $!\n";
@@ -85,7 +86,7 @@ port = $self->{port}
 unix_socket_directories = '$self->{root}'
 max_connections = 300
 fsync = off
-$settings
+$self->{settings}
 END
     close $out;
     $self->{params} = "host=$self->{root} port=$self->{port} user=postgres";
@@ -107,7 +108,7 @@ sub command_line {
     return as_user($self->{user}, '/usr/sbin/mariadbd', '--no-defaults', "--datadir=$root/data",
         "--socket=$root/socket", "--pid-file=$root/pid", "--port=$self->{port}",
         '--bind-address=127.0.0.1', '--innodb-flush-log-at-trx-commit=2', '--innodb-flush-method=nosync', '--max-connections=300',
-        '--character-set-server=latin1');
+        '--character-set-server=latin1', split ' ', $self->{settings});
 }
 
 sub launch {

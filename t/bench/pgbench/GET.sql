@@ -1,0 +1,3 @@
+\set i random(1, :rows)
+SELECT id, name, phone_number, email, message, status, created_at, updated_at FROM ticket
+WHERE id = CAST('0198c1f2-0000-7000-8000-' || lpad(to_hex(CAST(:i AS bigint)), 12, '0') AS uuid);
