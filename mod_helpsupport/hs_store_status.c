@@ -179,15 +179,13 @@ static hs_error *write_group(hs_store *store, hs_conn *conn, void *baton, apr_po
     hs_error *error;
 
     forget_results(all);
-    error = hs_store_clock(store, conn, &all->now, pool);
-    if (error) {
-        return error;
-    }
     error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_STATUS_READ),
                            (const void *[]){refs_of(all, pool)}, pool);
     if (error) {
         return error;
     }
+    /* A server's clock comes with the rows. */
+    all->now = rows->count > 0 && rows->columns > 12 ? hs_rows_number(rows, 0, 12) : apr_time_now();
     decide_all(all, rows, pool);
     if (all->change_count == 0) {
         hs_db_rollback(store->db, conn);

@@ -129,9 +129,11 @@ SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
 FROM JSON_TABLE(%s, '$[*]' COLUMNS (number bigint PATH '$')) AS j
 JOIN ticket AS t ON t.number = j.number
 
+-- Last the place in the batch, from 0, and the clock.
 -- name: status_read
 SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
-       t.status, t.version, t.created_us, t.updated_us, j.ordinal - 1
+       t.status, t.version, t.created_us, t.updated_us, j.ordinal - 1,
+       CAST(unix_timestamp(sysdate(6)) * 1000000 AS signed)
 FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         ordinal FOR ORDINALITY,
         id varchar(36) CHARACTER SET utf8mb4 PATH '$[0]',

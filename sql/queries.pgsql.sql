@@ -178,7 +178,7 @@ SELECT number, old.id, old.user_id, old.name, old.phone_number, old.email, old.m
        coalesce(c.updated_us, old.updated_us), old.ordinal - 1
 FROM old LEFT JOIN changed AS c USING (number)
 
--- Locked in one order everywhere. Only the two arms together use the two indexes.
+-- Locked in one order everywhere. Last the place in the batch, from 0, and the clock.
 -- name: status_read
 WITH item AS MATERIALIZED (
     SELECT coalesce(CAST(j.v->>1 AS bigint),
@@ -186,7 +186,8 @@ WITH item AS MATERIALIZED (
     FROM jsonb_array_elements(CAST(%s AS jsonb)) WITH ORDINALITY AS j (v, ordinal)
 )
 SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
-       t.status, t.version, t.created_us, t.updated_us, item.ordinal - 1
+       t.status, t.version, t.created_us, t.updated_us, item.ordinal - 1,
+       CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)
 FROM item JOIN ticket AS t ON t.number = item.number
 ORDER BY t.number, item.ordinal FOR UPDATE OF t
 
