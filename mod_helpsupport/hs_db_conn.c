@@ -374,9 +374,9 @@ hs_conn_fault hs_conn_look(hs_conn *conn)
 
 int hs_conn_is_alive(hs_conn *conn, apr_pool_t *pool)
 {
-    hs_rows *rows;
+    hs_rows *rows = NULL;
 
-    return !hs_conn_ask(conn, &rows, conn->opts->dialect->probe, pool) && rows->count == 1;
+    return !hs_conn_ask(conn, &rows, conn->opts->dialect->probe, pool) && rows && rows->count == 1;
 }
 
 hs_error *hs_conn_begin(hs_conn *conn, apr_time_t deadline, apr_pool_t *pool)
