@@ -154,6 +154,7 @@ $(OUT)/bench/%: t/bench/%.c $(OUT)/libhs.a
 
 bench: all $(BENCHES)
 	t/bench/run
+	t/bench/lists
 	t/bench/mail
 
 preview:

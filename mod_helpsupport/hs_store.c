@@ -169,6 +169,7 @@ hs_error *hs_store_create(hs_store **out, const hs_db_opts *opts, void (*committ
     store->sql = table->sql;
     store->schema = table->schema;
     store->makes_schema = table->is_made_on_first_use;
+    store->sample = HS_STORE_SAMPLE;
     store->committed = committed;
     store->baton = baton;
     error = make_groups(store, opts->max, pool);

@@ -1,267 +1,85 @@
-/* hs_store_compose.c - layer 7: puts the list's SQL together from the fragments of sql/. */
+/* hs_store_compose.c - layer 8: puts the list's SQL together from the fragments of sql/. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hs_buffer.h"
 #include "hs_sql.h"
-#include "hs_store_int.h"
-
-#include <apr_cstr.h>
-#include <apr_strings.h>
-
-#include <string.h>
+#include "hs_store_list_int.h"
 
 #define NO_STATUS (-1)
 
-/* An end of a range in one of the two orders: the place of a ticket, which is not in the range
- * itself. Filters know no number: 0 stands before, and is no ticket's. */
-typedef struct bound {
-    int is_set;
-    apr_int64_t us;
-    apr_int64_t number;
-} bound;
-
-typedef struct range {
-    bound from;
-    bound to;
-} range;
-
-/* A statement that grows, with the values of its parameters. */
-typedef struct query {
-    const hs_store *store;
-    const hs_list *list;
-    range ranges[2]; /* by hs_sort */
-    hs_sort axis;    /* whose index is walked */
-    int is_searched; /* by words, so the order of creation is the words' order of rowids */
-    hs_buffer text;
-    apr_array_header_t *values;
-    apr_pool_t *pool;
-} query;
-
-static void put(query *self, int fragment)
-{
-    hs_buffer_puts(&self->text, hs_store_sql(self->store, fragment));
-    hs_buffer_putc(&self->text, '\n');
-}
-
-static void bind_text(query *self, const char *text)
-{
-    APR_ARRAY_PUSH(self->values, const void *) = text;
-}
-
-static void bind_number(query *self, apr_int64_t number)
-{
-    APR_ARRAY_PUSH(self->values, const void *) = apr_pmemdup(self->pool, &number, sizeof(number));
-}
-
-static int is_before(const bound *one, apr_int64_t us, apr_int64_t number)
-{
-    return one->us != us ? one->us < us : one->number < number;
-}
-
-/* The cursor is one more bound, in the list's own order; only the tighter one is kept, because
- * SQLite uses one from each side to enter the index and would test the other row by row. */
-static void add_cursor(range *own, const hs_list *list)
-{
-    bound cursor = {.is_set = 1, .us = list->cursor_us, .number = list->cursor_number};
-
-    if (list->descending) {
-        if (!own->to.is_set || !is_before(&own->to, cursor.us, cursor.number)) {
-            own->to = cursor;
-        }
-    } else if (!own->from.is_set || is_before(&own->from, cursor.us, cursor.number)) {
-        own->from = cursor;
-    }
-}
-
-static void set_bound(bound *end, int is_set, apr_time_t us)
-{
-    *end = (bound){.is_set = is_set, .us = us};
-}
-
-static void set_ranges(range ranges[2], const hs_list *list, int has_cursor)
-{
-    set_bound(&ranges[HS_SORT_CREATED].from, list->has_created_after, list->created_after_us);
-    set_bound(&ranges[HS_SORT_CREATED].to, list->has_created_before, list->created_before_us);
-    set_bound(&ranges[HS_SORT_UPDATED].from, list->has_updated_after, list->updated_after_us);
-    set_bound(&ranges[HS_SORT_UPDATED].to, 0, 0);
-    if (has_cursor) {
-        add_cursor(&ranges[list->sort], list);
-    }
-}
-
-/* MariaDB enters an index by a single column only, so there the time comes twice. */
-static void put_bound(query *self, int fragment, const bound *end)
-{
-    if (end->is_set) {
-        put(self, fragment);
-        bind_number(self, end->us);
-        if (strstr(hs_store_sql(self->store, fragment), " OR ")) {
-            bind_number(self, end->us);
-        }
-        bind_number(self, end->number);
-    }
-}
-
-static void put_ranges(query *self)
-{
-    const range *created = &self->ranges[HS_SORT_CREATED];
-    const range *updated = &self->ranges[HS_SORT_UPDATED];
-
-    put_bound(self, self->is_searched ? HS_SQL_LIST_WORDS_CREATED_FROM : HS_SQL_LIST_CREATED_FROM,
-              &created->from);
-    put_bound(self, self->is_searched ? HS_SQL_LIST_WORDS_CREATED_TO : HS_SQL_LIST_CREATED_TO,
-              &created->to);
-    put_bound(self, HS_SQL_LIST_UPDATED_FROM, &updated->from);
-    put_bound(self, HS_SQL_LIST_UPDATED_TO, &updated->to);
-}
-
-/* Whether another word begins with this one, so that it adds nothing but cost: FTS5 goes through
- * everything that each prefix finds, and five hundred times "a" would hold up the whole process. */
-static int is_implied(const apr_array_header_t *words, int index)
-{
-    const char *word = APR_ARRAY_IDX(words, index, const char *);
-    size_t length = strlen(word);
-
-    for (int i = 0; i < words->nelts; i++) {
-        const char *other = APR_ARRAY_IDX(words, i, const char *);
-
-        if (i != index && apr_cstr_casecmpn(other, word, length) == 0 &&
-            (other[length] || i < index)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Each word in quotes, as the beginning of one; all of them must be there. A word is letters and
- * digits, but a quote would end the string, so it is left out all the same. */
-static const char *match_of(const query *self, const apr_array_header_t *words)
-{
-    hs_buffer match;
-
-    hs_buffer_init(&match, 128, self->pool);
-    for (int i = 0; i < words->nelts; i++) {
-        if (is_implied(words, i)) {
-            continue;
-        }
-        if (match.length > 0) {
-            hs_buffer_putc(&match, ' ');
-            hs_buffer_puts(&match, hs_store_sql(self->store, HS_SQL_MATCH_AND));
-            hs_buffer_putc(&match, ' ');
-        }
-        hs_buffer_puts(&match, hs_store_sql(self->store, HS_SQL_MATCH_OPEN));
-        for (const char *c =
-                 hs_store_word(self->store, APR_ARRAY_IDX(words, i, const char *), self->pool);
-             *c; c++) {
-            if (!strchr("\"'\\", *c)) {
-                hs_buffer_putc(&match, *c);
-            }
-        }
-        hs_buffer_puts(&match, hs_store_sql(self->store, HS_SQL_MATCH_CLOSE));
-    }
-    return match.data;
-}
+/* What an arm gives: tickets, the keys of these, all keys that the index gives before any test, or
+ * what the tests say of each of these. */
+typedef enum part { PART_COLUMNS, PART_KEYS, PART_PLACES, PART_SAMPLE } part;
 
 /* Whether a search must look at the tickets themselves, not only at the numbers that it finds. */
-static int needs_ticket(const query *self)
+static int needs_ticket(const hs_listing *self)
 {
     const hs_list *list = self->list;
 
-    return self->axis == HS_SORT_UPDATED || list->user_id || list->email || list->statuses ||
-           self->ranges[HS_SORT_UPDATED].from.is_set || self->ranges[HS_SORT_UPDATED].to.is_set;
+    return !hs_store_sql(self->store, HS_SQL_LIST_KEYS_WORDS) || list->sort == HS_SORT_UPDATED ||
+           list->user_id || list->email || list->statuses || hs_listing_tests_words(self) ||
+           hs_listing_has_other_span(self);
 }
 
-static void put_statuses(query *self)
+static void put_select(hs_listing *self, part what)
 {
-    if (self->list->statuses) {
-        put(self, HS_SQL_LIST_AND_STATUS);
-        bind_number(self, self->list->statuses);
+    switch (what) {
+    case PART_COLUMNS:
+        hs_listing_put(self, HS_SQL_LIST_COLUMNS);
+        return;
+    case PART_SAMPLE:
+        hs_listing_put(self, HS_SQL_LIST_SAMPLE);
+        hs_listing_put_tests(self);
+        hs_listing_put(self, HS_SQL_LIST_SAMPLE_HIT);
+        return;
+    case PART_KEYS:
+    case PART_PLACES:
+    default:
+        hs_listing_put(self, HS_SQL_LIST_KEYS);
     }
 }
 
-static void put_search(query *self)
+static void put_from(hs_listing *self, int has_status)
 {
-    const hs_list *list = self->list;
+    static const int froms[2][2] = {
+        [HS_SORT_CREATED] = {HS_SQL_LIST_FROM_CREATED, HS_SQL_LIST_FROM_STATUS_CREATED},
+        [HS_SORT_UPDATED] = {HS_SQL_LIST_FROM_UPDATED, HS_SQL_LIST_FROM_STATUS_UPDATED},
+    };
 
-    put(self, needs_ticket(self) ? HS_SQL_LIST_FROM_WORDS_TICKET : HS_SQL_LIST_FROM_WORDS);
-    bind_text(self, match_of(self, list->words));
-    if (list->user_id) {
-        put(self, HS_SQL_LIST_AND_USER);
-        bind_text(self, list->user_id);
+    switch (self->way->source) {
+    case HS_SOURCE_PERSON:
+        hs_listing_put(self, self->list->email ? HS_SQL_LIST_FROM_EMAIL : HS_SQL_LIST_FROM_USER);
+        return;
+    case HS_SOURCE_WORDS:
+        hs_listing_put(self, HS_SQL_LIST_FROM_WORDS);
+        return;
+    case HS_SOURCE_ORDER:
+    case HS_SOURCE_RANGE:
+    default:
+        hs_listing_put(self, froms[self->axis][has_status]);
     }
-    if (list->email) {
-        put(self, HS_SQL_LIST_AND_EMAIL);
-        bind_text(self, list->email);
-    }
-    put_statuses(self);
-}
-
-/* Where both are asked for, the address is what fewer tickets have in common: whole sites call
- * their users "guest". */
-static void put_user_or_email(query *self)
-{
-    const hs_list *list = self->list;
-
-    if (list->email) {
-        put(self, HS_SQL_LIST_FROM_EMAIL);
-        bind_text(self, list->email);
-        if (list->user_id) {
-            put(self, HS_SQL_LIST_AND_USER);
-            bind_text(self, list->user_id);
-        }
-    } else {
-        put(self, HS_SQL_LIST_FROM_USER);
-        bind_text(self, list->user_id);
-    }
-    put_statuses(self);
 }
 
 /* One range of one index: of all tickets, or of those with one status. */
-static void put_arm(query *self, int status)
+static void put_arm(hs_listing *self, part what, int status)
 {
-    int is_updated = self->axis == HS_SORT_UPDATED;
+    hs_source source = self->way->source;
 
-    if (status == NO_STATUS) {
-        put(self, is_updated ? HS_SQL_LIST_FROM_UPDATED : HS_SQL_LIST_FROM_CREATED);
-    } else {
-        put(self, is_updated ? HS_SQL_LIST_FROM_STATUS_UPDATED : HS_SQL_LIST_FROM_STATUS_CREATED);
-        bind_number(self, status);
-    }
-    put_ranges(self);
-}
-
-/* Several statuses are one arm each, so that all of them come in order and are merged. */
-static void put_arms(query *self)
-{
-    int arms = 0;
-
-    if (!self->list->statuses) {
-        put_arm(self, NO_STATUS);
+    if (source == HS_SOURCE_WORDS && !needs_ticket(self)) {
+        hs_listing_put(self, HS_SQL_LIST_KEYS_WORDS);
+        hs_listing_put_entry(self, NO_STATUS);
         return;
     }
-    for (int status = 0; status < HS_STATUS_COUNT; status++) {
-        if (self->list->statuses & (1u << status)) {
-            if (arms++ > 0) {
-                put(self, HS_SQL_LIST_UNION);
-            }
-            put_arm(self, status);
-        }
+    put_select(self, what);
+    put_from(self, status != NO_STATUS);
+    if (hs_listing_tests_words(self) && what != PART_PLACES) {
+        hs_listing_put_extra(self, HS_SQL_LIST_JOIN_WORDS);
+    }
+    hs_listing_put_entry(self, status);
+    if (what == PART_COLUMNS || what == PART_KEYS) {
+        hs_listing_put_tests(self);
     }
 }
 
-static void put_source(query *self)
-{
-    if (self->is_searched) {
-        put_search(self);
-        put_ranges(self);
-    } else if (self->list->user_id || self->list->email) {
-        put_user_or_email(self);
-        put_ranges(self);
-    } else {
-        put_arms(self);
-    }
-}
-
-static void put_order(query *self)
+static void put_order(hs_listing *self)
 {
     static const int plain[2][2] = {
         [HS_SORT_CREATED] = {HS_SQL_LIST_ORDER_CREATED, HS_SQL_LIST_ORDER_CREATED_DESC},
@@ -271,68 +89,171 @@ static void put_order(query *self)
     const hs_list *list = self->list;
     int descending = list->descending ? 1 : 0;
 
-    if (self->is_searched && list->sort == HS_SORT_CREATED) {
-        put(self, searched[descending]);
+    if (self->way->source == HS_SOURCE_WORDS && list->sort == HS_SORT_CREATED) {
+        hs_listing_put(self, searched[descending]);
     } else {
-        put(self, plain[list->sort][descending]);
+        hs_listing_put(self, plain[list->sort][descending]);
     }
 }
 
-static void begin(query *self, const hs_store *store, const hs_list *list, hs_sort axis,
-                  apr_pool_t *pool)
+static void put_limit(hs_listing *self, apr_int64_t limit, apr_int64_t offset)
 {
-    self->store = store;
-    self->list = list;
-    self->axis = axis;
-    self->is_searched = list->words != NULL;
-    self->pool = pool;
-    self->values = apr_array_make(pool, 16, sizeof(const void *));
-    hs_buffer_init(&self->text, 2048, pool);
+    hs_listing_put(self, HS_SQL_LIST_LIMIT);
+    hs_listing_bind_number(self, limit);
+    hs_listing_bind_number(self, offset);
+}
+
+/* Whether the statuses are in the index, so that each is an arm of its own. */
+static int has_arms(const hs_listing *self)
+{
+    hs_source source = self->way->source;
+
+    return self->list->statuses && (source == HS_SOURCE_ORDER || source == HS_SOURCE_RANGE);
+}
+
+static int has_one_arm(const hs_listing *self)
+{
+    unsigned statuses = self->list->statuses;
+
+    return !has_arms(self) || (statuses & (statuses - 1)) == 0;
+}
+
+/* No more than `most` (0: all) of one arm are needed. */
+static void put_one_of_arms(hs_listing *self, part what, int status, apr_int64_t most)
+{
+    int has_limit = most > 0 && hs_store_sql(self->store, HS_SQL_LIST_ARM_OPEN);
+
+    if (has_limit) {
+        hs_listing_put(self, HS_SQL_LIST_ARM_OPEN);
+    }
+    put_arm(self, what, status);
+    if (has_limit) {
+        put_order(self);
+        put_limit(self, most, 0);
+        hs_listing_put(self, HS_SQL_LIST_ARM_CLOSE);
+    }
+}
+
+/* Several statuses are one arm each, so that all of them come in order and are merged. */
+static void put_arms(hs_listing *self, part what, apr_int64_t most)
+{
+    int arms = 0;
+
+    if (!has_arms(self)) {
+        put_arm(self, what, NO_STATUS);
+        return;
+    }
+    for (int status = 0; status < HS_STATUS_COUNT; status++) {
+        if (self->list->statuses & (1u << status)) {
+            if (arms++ > 0) {
+                hs_listing_put(self, HS_SQL_LIST_UNION);
+            }
+            put_one_of_arms(self, what, status, has_one_arm(self) ? 0 : most);
+        }
+    }
+}
+
+static int is_in_order(const hs_listing *self)
+{
+    return self->way->source == HS_SOURCE_ORDER ||
+           (self->way->source == HS_SOURCE_PERSON && self->list->sort == HS_SORT_CREATED);
+}
+
+/* Rows in the list's order. An order must be said again outside of a sub-select that has it. */
+static void put_rows(hs_listing *self, part what, apr_int64_t limit, apr_int64_t offset)
+{
+    int is_few = is_in_order(self) && offset == 0 && limit <= HS_LIMIT_MAX + 1;
+    int head = is_few ? HS_SQL_LIST_FEW_HEAD : HS_SQL_LIST_FOUND_HEAD;
+    int is_wrapped = (is_few || !is_in_order(self)) && hs_store_sql(self->store, head);
+
+    if (is_wrapped) {
+        hs_listing_put(self, head);
+    }
+    put_arms(self, what, offset > APR_INT64_MAX - limit ? APR_INT64_MAX : offset + limit);
+    if (is_wrapped && is_few) {
+        put_order(self);
+    }
+    if (is_wrapped) {
+        hs_listing_put(self, is_few ? HS_SQL_LIST_FEW_TAIL : HS_SQL_LIST_FOUND_TAIL);
+    }
+    put_order(self);
+    put_limit(self, limit, offset);
+}
+
+static const char *end(const hs_listing *self, const void ***values)
+{
+    *values = (const void **)self->values->elts;
+    return self->text.data;
+}
+
+/* Whether the tickets are read as the index gives them. What is passed over or sorted is keys, and
+ * only the page's tickets are read; so, too, where another table has the words. */
+static int is_direct(const hs_listing *self, apr_int64_t skip)
+{
+    int joins = hs_listing_tests_words(self) && hs_store_sql(self->store, HS_SQL_LIST_JOIN_WORDS);
+
+    return is_in_order(self) && has_one_arm(self) && skip == 0 && !joins;
 }
 
 const char *hs_store_compose(const hs_store *store, const void ***values, const hs_list *list,
-                             hs_sort axis, apr_pool_t *pool)
+                             const hs_way *way, apr_pool_t *pool)
 {
-    query self;
-
-    begin(&self, store, list, axis, pool);
-    set_ranges(self.ranges, list, list->has_cursor);
-    put(&self, HS_SQL_LIST_HEAD);
-    put_source(&self);
-    put_order(&self);
-    put(&self, HS_SQL_LIST_LIMIT);
+    hs_listing self = {.store = store, .list = list, .way = way};
+    apr_int64_t skip = list->has_skip ? list->skip : 0;
     /* One more than asked for tells whether there is a next page. */
-    bind_number(&self, (apr_int64_t)list->limit + 1);
-    bind_number(&self, list->has_skip ? list->skip : 0);
-    put(&self, HS_SQL_LIST_TAIL);
+    apr_int64_t limit = (apr_int64_t)list->limit + 1;
+
+    hs_listing_begin(&self, list->has_cursor, pool);
+    if (is_direct(&self, skip)) {
+        put_rows(&self, PART_COLUMNS, limit, 0);
+        return end(&self, values);
+    }
+    hs_listing_put(&self, HS_SQL_LIST_PAGE_HEAD);
+    put_rows(&self, PART_KEYS, limit, skip);
+    hs_listing_put(&self, HS_SQL_LIST_PAGE_TAIL);
     /* SQLite keeps the page's order when it joins the tickets, and would sort them again. */
     if (hs_db_is_server(store->db)) {
         put_order(&self);
     }
-    *values = (const void **)self.values->elts;
-    return self.text.data;
+    return end(&self, values);
 }
 
-/* Counting walks the index of a range that the list has. The cursor does not count. */
 const char *hs_store_compose_count(const hs_store *store, const void ***values, const hs_list *list,
-                                   apr_int64_t cap, apr_pool_t *pool)
+                                   const hs_way *way, apr_int64_t cap, apr_pool_t *pool)
 {
-    hs_sort axis = list->has_updated_after ? HS_SORT_UPDATED : HS_SORT_CREATED;
-    query self;
+    hs_listing self = {.store = store, .list = list, .way = way};
 
-    begin(&self, store, list, axis, pool);
-    if (list->words) {
-        self.axis = HS_SORT_CREATED;
+    hs_listing_begin(&self, 0, pool);
+    hs_listing_put(&self, HS_SQL_LIST_COUNT_HEAD);
+    put_arms(&self, PART_KEYS, cap > 0 ? cap + 1 : 0);
+    if (cap > 0 && is_in_order(&self)) {
+        put_order(&self); /* else PostgreSQL may begin to read the table itself */
     }
-    set_ranges(self.ranges, list, 0);
-    put(&self, HS_SQL_LIST_COUNT_HEAD);
-    put_source(&self);
     if (cap > 0) {
-        put(&self, HS_SQL_LIST_LIMIT);
-        bind_number(&self, cap + 1);
-        bind_number(&self, 0);
+        put_limit(&self, cap + 1, 0);
     }
-    put(&self, HS_SQL_LIST_COUNT_TAIL);
-    *values = (const void **)self.values->elts;
-    return self.text.data;
+    hs_listing_put(&self, HS_SQL_LIST_COUNT_TAIL);
+    return end(&self, values);
+}
+
+const char *hs_store_compose_sample(const hs_store *store, const void ***values,
+                                    const hs_list *list, const hs_way *way, apr_pool_t *pool)
+{
+    hs_listing self = {.store = store, .list = list, .way = way};
+
+    hs_listing_begin(&self, list->has_cursor, pool);
+    hs_listing_put(&self, HS_SQL_LIST_SAMPLE_HEAD);
+    put_rows(&self, PART_SAMPLE, store->sample, 0);
+    hs_listing_put(&self, HS_SQL_LIST_SAMPLE_TAIL);
+    return end(&self, values);
+}
+
+const char *hs_store_compose_place(const hs_store *store, const void ***values, const hs_list *list,
+                                   const hs_way *way, apr_int64_t offset, apr_pool_t *pool)
+{
+    hs_listing self = {.store = store, .list = list, .way = way};
+
+    hs_listing_begin(&self, list->has_cursor, pool);
+    put_rows(&self, PART_PLACES, 1, offset);
+    return end(&self, values);
 }

@@ -18,11 +18,16 @@
 #define HS_STORE_READERS_MAX 4
 #define HS_STORE_CROWD 16
 
+/* Tickets that a list looks at before it chooses how it is read: enough to tell 1 in 200, and a
+ * millisecond or two. */
+#define HS_STORE_SAMPLE 1000
+
 typedef struct hs_store {
     hs_db *db;
     const char *const *sql;    /* of this database, by HS_SQL_* (hs_sql.h) */
     const char *const *schema; /* its statements, up to NULL */
     int makes_schema;          /* where there is none; else that is an error */
+    int sample;                /* HS_STORE_SAMPLE; a test of few tickets takes fewer */
     hs_group *submissions;
     hs_group *changes;
     hs_group *lookups; /* of a server */
@@ -84,13 +89,45 @@ hs_ticket *hs_store_ticket(const hs_rows *rows, int row, apr_pool_t *pool);
 /* A copy whose strings are in `pool`. */
 hs_ticket *hs_store_ticket_copy(const hs_ticket *ticket, apr_pool_t *pool);
 
-/* Put a list request together: a page of it, or with `counts` the number of its matches, no further
- * than `cap` + 1 where cap > 0. `axis` is the order whose index is walked, which differs from the
- * list's own where the other selects better. *values is what hs_conn_select needs. */
+/* Where a list's tickets come from. Each is one index; what it does not select by is tested. */
+typedef enum hs_source {
+    HS_SOURCE_ORDER = 0, /* all tickets, or by status, in the list's own order */
+    HS_SOURCE_PERSON,    /* one user's or one address's, in order of creation */
+    HS_SOURCE_WORDS,     /* those with the words; on SQLite in order of creation */
+    HS_SOURCE_RANGE      /* as the first, in the other order */
+} hs_source;
+
+/* How a list is read: from where, and no further than before the ticket at the stop, if any. */
+typedef struct hs_way {
+    hs_source source;
+    const apr_array_header_t *rare; /* of a search: the words to find; then all are tested. NULL:
+                                     * all are found */
+    int has_stop;
+    apr_int64_t stop_us; /* in the list's own order */
+    apr_int64_t stop_number;
+} hs_way;
+
+/* Whether a way tests anything. */
+int hs_store_way_has_tests(const hs_way *way, const hs_list *list);
+
+/* Choose the way that finds `need` tickets of `list` (0: all) soonest. A way with a stop may find
+ * fewer than there are; then that of hs_store_choose_all, which has none, finds them. */
+hs_error *hs_store_choose(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
+                          apr_int64_t need, apr_pool_t *pool) HS_MUSTCHECK;
+hs_error *hs_store_choose_all(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
+                              apr_pool_t *pool) HS_MUSTCHECK;
+
+/* The statements of a list; *values is what hs_conn_select needs. A page of it; the number of its
+ * matches, no further than `cap` + 1 where cap > 0; of the store's sample of the way, how many
+ * tickets it has and how many pass the tests; the key of the ticket behind `offset` others. */
 const char *hs_store_compose(const hs_store *store, const void ***values, const hs_list *list,
-                             hs_sort axis, apr_pool_t *pool);
+                             const hs_way *way, apr_pool_t *pool);
 const char *hs_store_compose_count(const hs_store *store, const void ***values, const hs_list *list,
-                                   apr_int64_t cap, apr_pool_t *pool);
+                                   const hs_way *way, apr_int64_t cap, apr_pool_t *pool);
+const char *hs_store_compose_sample(const hs_store *store, const void ***values,
+                                    const hs_list *list, const hs_way *way, apr_pool_t *pool);
+const char *hs_store_compose_place(const hs_store *store, const void ***values, const hs_list *list,
+                                   const hs_way *way, apr_int64_t offset, apr_pool_t *pool);
 
 /* Who leads a group: items are those of hs_store_submit.c, hs_store_status.c, hs_store_get.c. */
 hs_group_run hs_store_run_submissions;

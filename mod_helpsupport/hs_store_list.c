@@ -1,28 +1,25 @@
-/* hs_store_list.c - layer 7: a page of tickets, and how many there are. */
+/* hs_store_list.c - layer 8: a page of tickets, and how many there are. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_sql.h"
 #include "hs_store.h"
 #include "hs_store_int.h"
-
-/* Up to this many tickets are sorted rather than found by walking an index in order. */
-#define SORTED_MAX 5000
 
 typedef struct request {
     hs_page *page;
     const hs_list *list;
 } request;
 
-static int has_range(const hs_list *list, hs_sort axis)
+static int is_filtered(const hs_list *list)
 {
-    return axis == HS_SORT_UPDATED ? list->has_updated_after
-                                   : list->has_created_after || list->has_created_before;
+    return list->words || list->user_id || list->email || list->statuses ||
+           list->has_created_after || list->has_created_before || list->has_updated_after;
 }
 
-static hs_error *count(hs_store *store, hs_conn *conn, apr_int64_t *total, const hs_list *list,
-                       apr_int64_t cap, apr_pool_t *pool)
+static hs_error *count_by(hs_store *store, hs_conn *conn, apr_int64_t *total, const hs_list *list,
+                          const hs_way *way, apr_pool_t *pool)
 {
     const void **values;
-    const char *sql = hs_store_compose_count(store, &values, list, cap, pool);
+    const char *sql = hs_store_compose_count(store, &values, list, way, list->count_cap, pool);
     hs_rows *rows;
     hs_error *error = hs_conn_select(conn, &rows, sql, values, pool);
 
@@ -32,62 +29,92 @@ static hs_error *count(hs_store *store, hs_conn *conn, apr_int64_t *total, const
     return error;
 }
 
-/* A list in one order with a range in the other can walk its own order and pass over what is not in
- * the range, or take the range and sort it. The first is bad where few match, the second where many
- * do; so a few are counted first. One user's or one address's tickets come from one index anyway,
- * and words know only one order. */
-static hs_error *choose_axis(hs_store *store, hs_conn *conn, hs_sort *axis, const hs_list *list,
-                             apr_pool_t *pool)
+/* A count has no order of its own, so it takes that of a range that it has; nor has it a page. */
+static hs_list list_of_count(const hs_list *list)
 {
-    hs_sort other = list->sort == HS_SORT_CREATED ? HS_SORT_UPDATED : HS_SORT_CREATED;
-    hs_list probe = *list;
-    apr_int64_t matches;
-    hs_error *error;
+    hs_list all = *list;
 
-    *axis = list->sort;
-    if (list->words || list->user_id || list->email || !has_range(list, other)) {
-        return NULL;
+    all.sort = list->has_updated_after && !list->has_created_after && !list->has_created_before
+                   ? HS_SORT_UPDATED
+                   : HS_SORT_CREATED;
+    all.descending = 1;
+    all.has_cursor = 0;
+    if (list->count == HS_COUNT_EXACT) {
+        all.count_cap = 0;
     }
-    if (other == HS_SORT_CREATED) {
-        probe.has_updated_after = 0;
-    } else {
-        probe.has_created_after = probe.has_created_before = 0;
-    }
-    error = count(store, conn, &matches, &probe, SORTED_MAX, pool);
-    if (!error && matches <= SORTED_MAX) {
-        *axis = other;
-    }
-    return error;
+    return all;
 }
 
-static int is_filtered(const hs_list *list)
+static hs_error *count_filtered(hs_store *store, hs_conn *conn, hs_page *page, const hs_list *all,
+                                apr_pool_t *pool)
 {
-    return list->words || list->user_id || list->email || list->statuses ||
-           has_range(list, HS_SORT_CREATED) || has_range(list, HS_SORT_UPDATED);
+    apr_int64_t need = all->count_cap > 0 ? all->count_cap + 1 : 0;
+    hs_way way;
+    hs_error *error = hs_store_choose(store, conn, &way, all, need, pool);
+
+    if (!error) {
+        error = count_by(store, conn, &page->total, all, &way, pool);
+    }
+    if (!error && way.has_stop && page->total < need) {
+        error = hs_store_choose_all(store, conn, &way, all, pool);
+        if (!error) {
+            error = count_by(store, conn, &page->total, all, &way, pool);
+        }
+    }
+    if (!error && need && page->total == need) {
+        page->total = all->count_cap;
+        page->total_is_capped = 1;
+    }
+    return error;
 }
 
 static hs_error *count_total(hs_store *store, hs_conn *conn, hs_page *page, const hs_list *list,
                              apr_pool_t *pool)
 {
-    apr_int64_t cap = list->count == HS_COUNT_CAPPED ? list->count_cap : 0;
+    const hs_list all = list_of_count(list);
     hs_error *error = NULL;
     hs_rows *rows;
 
     if (list->count == HS_COUNT_NONE) {
         return NULL;
     }
-    /* SQLite counts the pages of an index without looking at its rows. */
-    if (cap == 0 && !is_filtered(list)) {
-        error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_TICKET_COUNT), NULL, pool);
-        if (!error) {
-            page->total = hs_rows_number(rows, 0, 0);
-        }
-        return error;
+    if (list->count == HS_COUNT_CAPPED || is_filtered(list)) {
+        return count_filtered(store, conn, page, &all, pool);
     }
-    error = count(store, conn, &page->total, list, cap, pool);
-    if (!error && cap > 0 && page->total > cap) {
-        page->total = cap;
-        page->total_is_capped = 1;
+    /* SQLite counts the pages of an index without looking at its rows. */
+    error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_TICKET_COUNT), NULL, pool);
+    if (!error) {
+        page->total = hs_rows_number(rows, 0, 0);
+    }
+    return error;
+}
+
+static hs_error *read_by(hs_store *store, hs_conn *conn, hs_rows **rows, const hs_list *list,
+                         const hs_way *way, apr_pool_t *pool)
+{
+    const void **values;
+    const char *sql = hs_store_compose(store, &values, list, way, pool);
+
+    return hs_conn_select(conn, rows, sql, values, pool);
+}
+
+static hs_error *read_rows(hs_store *store, hs_conn *conn, hs_rows **rows, const hs_list *list,
+                           apr_pool_t *pool)
+{
+    apr_int64_t skip = list->has_skip ? list->skip : 0;
+    apr_int64_t most = APR_INT64_MAX - HS_LIMIT_MAX - 1;
+    hs_way way;
+    hs_error *error = hs_store_choose(store, conn, &way, list,
+                                      (skip < most ? skip : most) + list->limit + 1, pool);
+
+    if (!error) {
+        error = read_by(store, conn, rows, list, &way, pool);
+    }
+    if (!error && way.has_stop && (*rows)->count <= list->limit) {
+        error = hs_store_choose_all(store, conn, &way, list, pool);
+        if (!error) {
+            error = read_by(store, conn, rows, list, &way, pool);
+        }
     }
     return error;
 }
@@ -97,18 +124,10 @@ static hs_error *read_page(hs_store *store, hs_conn *conn, void *baton, apr_pool
     request *self = baton;
     hs_page *page = self->page;
     const hs_list *list = self->list;
-    const void **values;
-    const char *sql;
-    hs_rows *rows;
-    hs_sort axis;
-    hs_error *error = choose_axis(store, conn, &axis, list, pool);
+    hs_rows *rows = NULL;
+    hs_error *error = read_rows(store, conn, &rows, list, pool);
 
     *page = (hs_page){.tickets = apr_array_make(pool, 100, sizeof(const hs_ticket *))};
-    if (error) {
-        return error;
-    }
-    sql = hs_store_compose(store, &values, list, axis, pool);
-    error = hs_conn_select(conn, &rows, sql, values, pool);
     if (error) {
         return error;
     }

@@ -9,26 +9,34 @@
 /* What an index of ASCII letters takes. */
 #define WORD_OCTETS_MAX 84
 
-/* Octets above 127 as two letters each, A to P, which no folded word has; and two more in front,
- * for words of one or two letters. Beginnings of words stay beginnings. */
+/* Octets above 127 as hexadecimal digits between underlines, which no word has; and two letters in
+ * front, for words of one or two letters. Beginnings of words stay beginnings. All in lower case,
+ * because InnoDB keeps the case of what is inserted but not when it builds its index anew, as after
+ * ALTER TABLE (tried, 10.11): it then found nothing. */
 const char *hs_store_word(const hs_store *store, const char *word, apr_pool_t *pool)
 {
+    static const char digits[] = "0123456789abcdef";
     char *ascii;
     apr_size_t length = 2;
+    int is_hex = 0;
 
     if (*hs_store_sql(store, HS_SQL_MATCH_ASCII) != '1') {
         return word;
     }
-    ascii = apr_palloc(pool, WORD_OCTETS_MAX + 3);
-    ascii[0] = ascii[1] = 'Z';
+    ascii = apr_palloc(pool, WORD_OCTETS_MAX + 4);
+    ascii[0] = ascii[1] = 'z';
     for (; *word && length < WORD_OCTETS_MAX; word++) {
         unsigned octet = (unsigned char)*word;
 
-        if (octet < 0x80) {
-            ascii[length++] = *word;
+        if (is_hex != (octet >= 0x80)) {
+            is_hex = !is_hex;
+            ascii[length++] = '_';
+        }
+        if (is_hex) {
+            ascii[length++] = digits[octet >> 4];
+            ascii[length++] = digits[octet & 15];
         } else {
-            ascii[length++] = (char)('A' + (octet >> 4));
-            ascii[length++] = (char)('A' + (octet & 15));
+            ascii[length++] = *word;
         }
     }
     ascii[length < WORD_OCTETS_MAX ? length : WORD_OCTETS_MAX] = '\0';

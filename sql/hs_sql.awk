@@ -6,8 +6,8 @@
 # (queries.DRIVER.sql) those of that one, which replace blocks of the same name; schema.DRIVER.sql is
 # a list of statements. "-- name: x" starts a whole statement, HS_SQL_X; "-- fragment: x" a piece of
 # one, which can't be prepared alone. Each driver has to have each of them. "-- option: x" is a
-# statement that a driver may lack: NULL; "-- command: x" likewise, one that no database prepares.
-# Other lines that begin with "--" are comments, but for the one in a schema that tells its
+# statement that a driver may lack: NULL; "-- command: x" likewise, one that no database prepares, and
+# "-- extra: x" a fragment. Other lines that begin with "--" are comments, but for the one in a schema that tells its
 # application and version: "-- is: 1752396907 1".
 
 function fail(reason) {
@@ -51,10 +51,11 @@ FNR == 1 {
     next
 }
 
-/^-- (name|fragment|option|command): [a-z][a-z0-9_]*$/ && !is_schema {
+/^-- (name|fragment|option|command|extra): [a-z][a-z0-9_]*$/ && !is_schema {
     block = $3
-    add_name(block, $2 == "fragment:" || $2 == "command:")
-    if ($2 == "option:" || $2 == "command:") {
+    is_whole = $2 == "name:" || $2 == "option:"
+    add_name(block, !is_whole)
+    if ($2 != "name:" && $2 != "fragment:") {
         is_optional[block] = 1
     }
     if ((driver, block) in text) {

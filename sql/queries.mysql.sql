@@ -175,13 +175,22 @@ ORDER BY at_us, place, id
 -- name: ticket_count
 SELECT count(*) FROM ticket
 
--- fragment: list_head
+-- The list is put together from these: hs_store_compose.c.
+-- fragment: list_columns
+SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
+       t.status, t.version, t.created_us, t.updated_us
+
+-- fragment: list_keys
+SELECT t.number, t.created_us, t.updated_us
+
+-- A page of keys, whose tickets are then fetched.
+-- fragment: list_page_head
 SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
        t.status, t.version, t.created_us, t.updated_us
 FROM (
 
--- fragment: list_tail
-) AS page JOIN ticket AS t ON t.number = page.number
+-- fragment: list_page_tail
+) AS page STRAIGHT_JOIN ticket AS t ON t.number = page.number
 
 -- fragment: list_count_head
 SELECT count(*) FROM (
@@ -189,23 +198,52 @@ SELECT count(*) FROM (
 -- fragment: list_count_tail
 ) AS counted
 
+-- A sample: how many tickets it has, and how many of them pass the tests.
+-- fragment: list_sample_head
+SELECT count(*), coalesce(sum(CASE WHEN hit THEN 1 ELSE 0 END), 0) FROM (
+
+-- fragment: list_sample
+SELECT true
+
+-- fragment: list_sample_hit
+AS hit, t.number, t.created_us, t.updated_us
+
+-- fragment: list_sample_tail
+) AS sample
+
+-- Around each of several arms, with order and limit in it: a union is made as a whole.
+-- extra: list_arm_open
+(
+
+-- extra: list_arm_close
+)
+
 -- fragment: list_from_created
-SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_created) WHERE true
+FROM ticket AS t FORCE INDEX (ticket_created)
 
 -- fragment: list_from_updated
-SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_updated) WHERE true
+FROM ticket AS t FORCE INDEX (ticket_updated)
 
 -- fragment: list_from_status_created
-SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_status_created) WHERE status = %lld
+FROM ticket AS t FORCE INDEX (ticket_status_created)
 
 -- fragment: list_from_status_updated
-SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_status_updated) WHERE status = %lld
+FROM ticket AS t FORCE INDEX (ticket_status_updated)
 
 -- fragment: list_from_user
-SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_user) WHERE user_id = %s
+FROM ticket AS t FORCE INDEX (ticket_user)
 
 -- fragment: list_from_email
-SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_email) WHERE email_key = %s
+FROM ticket AS t FORCE INDEX (ticket_email)
+
+-- fragment: list_from_words
+FROM ticket_words STRAIGHT_JOIN ticket AS t FORCE INDEX (PRIMARY) ON t.number = ticket_words.ticket
+
+-- extra: list_join_words
+STRAIGHT_JOIN ticket_words AS w ON w.ticket = t.number
+
+-- fragment: list_where
+WHERE true
 
 -- InnoDB's index has its own idea of what is a letter and takes no short words: see hs_store_word.
 -- fragment: match_ascii
@@ -220,27 +258,32 @@ SELECT number, created_us, updated_us FROM ticket FORCE INDEX (ticket_email) WHE
 -- fragment: match_and
 
 
--- fragment: list_from_words
-SELECT t.number, t.created_us, t.updated_us
-FROM ticket_words JOIN ticket AS t ON t.number = ticket_words.ticket
-WHERE MATCH (ticket_words.words) AGAINST (%s IN BOOLEAN MODE)
-
--- fragment: list_from_words_ticket
-SELECT t.number, t.created_us, t.updated_us
-FROM ticket_words JOIN ticket AS t ON t.number = ticket_words.ticket
-WHERE MATCH (ticket_words.words) AGAINST (%s IN BOOLEAN MODE)
-
 -- fragment: list_union
 UNION ALL
 
--- fragment: list_and_user
+-- fragment: list_is_status
+AND status = %lld
+
+-- fragment: list_is_user
 AND user_id = %s
 
--- fragment: list_and_email
+-- fragment: list_is_email
 AND email_key = %s
 
--- fragment: list_and_status
+-- fragment: list_is_match
+AND MATCH (ticket_words.words) AGAINST (%s IN BOOLEAN MODE)
+
+-- fragment: list_test_status
 AND (1 << status) & %lld <> 0
+
+-- fragment: list_test_user
+AND user_id = %s
+
+-- fragment: list_test_email
+AND email_key = %s
+
+-- fragment: list_test_word
+AND instr(w.words, concat(' ', %s)) > 0
 
 -- An index is entered by the first condition only: MariaDB takes no pair for a range.
 -- fragment: list_created_from

@@ -125,63 +125,103 @@ SELECT count(*) FROM ticket
 -- fragment: match_and
 AND
 
--- The list is put together from these. Each arm gives numbers from one index alone, in order; then
--- the page's tickets are fetched by number. INDEXED BY, because the plan must not depend on what
--- ANALYZE has seen; CROSS JOIN keeps the arm's order.
--- fragment: list_head
+-- The list is put together from these: hs_store_compose.c. INDEXED BY, because the plan must not
+-- depend on what ANALYZE has seen; CROSS JOIN keeps the order of its left side.
+-- fragment: list_columns
+SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
+       t.status, t.version, t.created_us, t.updated_us
+
+-- fragment: list_keys
+SELECT t.number, t.created_us, t.updated_us
+
+-- A page of keys, whose tickets are then fetched.
+-- fragment: list_page_head
 SELECT t.number, t.id, t.user_id, t.name, t.phone_number, t.email, t.message,
        t.status, t.version, t.created_us, t.updated_us
 FROM (
 
--- fragment: list_tail
+-- fragment: list_page_tail
 ) AS page CROSS JOIN ticket AS t ON t.number = page.number
 
 -- fragment: list_count_head
 SELECT count(*) FROM (
 
 -- fragment: list_count_tail
-)
+) AS counted
+
+-- A sample: how many tickets it has, and how many of them pass the tests.
+-- fragment: list_sample_head
+SELECT count(*), coalesce(sum(CASE WHEN hit THEN 1 ELSE 0 END), 0) FROM (
+
+-- fragment: list_sample
+SELECT true
+
+-- fragment: list_sample_hit
+AS hit, t.number, t.created_us, t.updated_us
+
+-- fragment: list_sample_tail
+) AS sample
 
 -- fragment: list_from_created
-SELECT number, created_us, updated_us FROM ticket INDEXED BY ticket_created WHERE true
+FROM ticket AS t INDEXED BY ticket_created
 
 -- fragment: list_from_updated
-SELECT number, created_us, updated_us FROM ticket INDEXED BY ticket_updated WHERE true
+FROM ticket AS t INDEXED BY ticket_updated
 
 -- fragment: list_from_status_created
-SELECT number, created_us, updated_us FROM ticket INDEXED BY ticket_status_created
-WHERE status = %lld
+FROM ticket AS t INDEXED BY ticket_status_created
 
 -- fragment: list_from_status_updated
-SELECT number, created_us, updated_us FROM ticket INDEXED BY ticket_status_updated
-WHERE status = %lld
+FROM ticket AS t INDEXED BY ticket_status_updated
 
 -- fragment: list_from_user
-SELECT number, created_us, updated_us FROM ticket INDEXED BY ticket_user WHERE user_id = %s
+FROM ticket AS t INDEXED BY ticket_user
 
 -- fragment: list_from_email
-SELECT number, created_us, updated_us FROM ticket INDEXED BY ticket_email WHERE email_key = %s
+FROM ticket AS t INDEXED BY ticket_email
 
 -- fragment: list_from_words
-SELECT rowid AS number FROM ticket_words WHERE ticket_words MATCH %s
+FROM ticket_words CROSS JOIN ticket AS t ON t.number = ticket_words.rowid
 
--- fragment: list_from_words_ticket
-SELECT number, created_us, updated_us
-FROM ticket_words CROSS JOIN ticket ON ticket.number = ticket_words.rowid
-WHERE ticket_words MATCH %s
+-- Where the words' own numbers are all that is asked for.
+-- extra: list_keys_words
+SELECT rowid AS number FROM ticket_words
+
+-- The words of each ticket that another index gives: FTS5's own table of what was put into it.
+-- extra: list_join_words
+CROSS JOIN ticket_words_content AS w ON w.id = t.number
+
+-- fragment: list_where
+WHERE true
 
 -- fragment: list_union
 UNION ALL
 
--- fragment: list_and_user
+-- What an index is entered by.
+-- fragment: list_is_status
+AND status = %lld
+
+-- fragment: list_is_user
 AND user_id = %s
 
--- fragment: list_and_email
+-- fragment: list_is_email
 AND email_key = %s
 
--- A set of statuses, bit 1 << status each.
--- fragment: list_and_status
+-- fragment: list_is_match
+AND ticket_words MATCH %s
+
+-- What is tested row by row; a set of statuses has bit 1 << status for each.
+-- fragment: list_test_status
 AND (1 << status) & %lld <> 0
+
+-- fragment: list_test_user
+AND user_id = %s
+
+-- fragment: list_test_email
+AND email_key = %s
+
+-- fragment: list_test_word
+AND instr(w.c0, ' ' || %s) > 0
 
 -- Bounds in both orders are pairs (time, number), so that a cursor is a bound like the others.
 -- fragment: list_created_from

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS ticket_words (
     ticket bigint     NOT NULL PRIMARY KEY,
     words  mediumtext NOT NULL,
     FULLTEXT INDEX ticket_words_words (words)
-) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+) ENGINE = InnoDB CHARACTER SET ascii COLLATE ascii_bin;
 
 CREATE TABLE IF NOT EXISTS ticket_event (
     ticket      bigint       NOT NULL,

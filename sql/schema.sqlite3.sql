@@ -46,15 +46,15 @@ CREATE INDEX ticket_status_updated ON ticket (status, updated_us, number, create
 CREATE INDEX ticket_user ON ticket (user_id, created_us, number, updated_us, status);
 CREATE INDEX ticket_email ON ticket (email_key, created_us, number, updated_us, status);
 
--- The words of q. Contentless and without positions: rowids by word is all that a search needs, and
--- the text is in the ticket. One and two letters have an index of their own, else they would be
+-- The words of q. Without positions: rowids by word are all that a search needs. What was put in is
+-- kept, for lists that walk another index and test each ticket. One and two letters have an index of their own, else they would be
 -- merged from thousands of words. What is a word, hs_utf8_words decides on both sides: filled with words
 -- between spaces (words_insert), because the tokenizer here takes what it does not know, such as
 -- newer emoji, for letters; so no trigger on ticket can fill it. Whoever deletes a ticket by hand
 -- leaves its words, which then find nothing. In order of rowid, which is order of creation, a search
 -- stops when the page is full.
 CREATE VIRTUAL TABLE ticket_words USING fts5 (
-    words, content = '', columnsize = 0, detail = none, prefix = '1 2',
+    words, columnsize = 0, detail = none, prefix = '1 2',
     tokenize = "unicode61 remove_diacritics 0 categories 'L* N* M*'"
 );
 

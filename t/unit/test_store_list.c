@@ -3,10 +3,10 @@
 #include "store_fixture.h"
 
 #include "hs_email.h"
+#include "hs_store_int.h"
 #include "hs_utf8.h"
 
 #define TICKETS 400
-#define LISTS 3000
 
 static unsigned seed = 20250704;
 
@@ -253,6 +253,7 @@ static apr_array_header_t *read_all(fixture *f)
 
 static void test_model(fixture *f)
 {
+    int lists = fixture_is("sqlite3") ? 3000 : 1000; /* a server takes longer */
     apr_array_header_t *all = read_all(f);
     int cursor_faults = 0;
     int skip_faults = 0;
@@ -260,18 +261,20 @@ static void test_model(fixture *f)
     apr_pool_t *pool;
 
     apr_pool_create(&pool, f->pool);
-    for (int i = 0; i < LISTS; i++) {
+    for (int i = 0; i < lists; i++) {
         hs_list list;
         apr_array_header_t *want;
 
         make_list(&list, all, pool);
+        /* A small sample errs often, so that walks stop early and the rest is found otherwise. */
+        f->store->sample = pick(2) ? HS_STORE_SAMPLE : 8;
         want = expected(all, &list, pool);
         found += want->nelts > 0;
         cursor_faults += !follow_cursor(f, &list, want, pool);
         skip_faults += !read_skipped(f, &list, want, pool);
         apr_pool_clear(pool);
     }
-    tap_ok(found > LISTS / 4, "%d of %d lists find something", found, LISTS);
+    tap_ok(found > lists / 4, "%d of %d lists find something", found, lists);
     tap_is_int(cursor_faults, 0, "each list is the model's, page by page");
     tap_is_int(skip_faults, 0, "and with skip");
 }
@@ -313,6 +316,11 @@ int main(void)
     fill(&f);
     test_model(&f);
     test_odd_words(&f);
+    /* What an administrator may do; InnoDB then makes its index of words anew, by other rules. */
+    if (fixture_is("mysql")) {
+        tap_ok(fixture_does(&f, "ALTER TABLE ticket_words FORCE"), "the words' table is rebuilt");
+        test_odd_words(&f);
+    }
     fixture_close(&f);
     return tap_done();
 }

@@ -1,0 +1,134 @@
+# 13-plans.t - what a list reads does not grow with the desk: rows that PostgreSQL and MariaDB examine.
+# SPDX-License-Identifier: Apache-2.0
+# SQLite's plans are in unit/test_store_plans.c; times are in bench/lists.
+use strict;
+use warnings;
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+use HS qw(wait_until);
+use HSSeed;
+use HSServer;
+use JSON::PP ();
+use Test::More;
+
+my $rows = 20_000;
+my $sample = 1000;    # HS_STORE_SAMPLE
+
+# PostgreSQL tells each statement's plan, with what it read, in its log.
+my %settings = (
+    pgsql => "session_preload_libraries = auto_explain\nauto_explain.log_min_duration = 0\n"
+        . "auto_explain.log_analyze = on\nauto_explain.log_format = json\nautovacuum = off\n"
+        . "log_min_messages = log\n",
+    mysql => '--userstat=1',
+);
+
+# Rows that the scans of a plan read, also those that a filter removed.
+sub examined {
+    my ($node) = @_;
+    my $count = 0;
+    $count += examined($_) for @{$node->{Plans} // []};
+    return $count if $node->{'Node Type'} !~ /Scan/ || $node->{'Node Type'} =~ /Subquery|CTE/;
+    my $each = $node->{'Actual Rows'} + ($node->{'Rows Removed by Filter'} // 0)
+        + ($node->{'Rows Removed by Index Recheck'} // 0);
+    return $count + $each * $node->{'Actual Loops'};
+}
+
+# What $work's statements wrote to the log: how many rows they examined.
+sub watch_pgsql {
+    my ($server, $work) = @_;
+    my $log = "$server->{root}/log";
+    my $begin = -s $log;
+    $work->();
+    $server->sql("DO \$\$ BEGIN RAISE LOG 'the end'; END \$\$");
+    my $part = wait_until('the log is written', sub {
+        my $new = substr HS::slurp($log), $begin;
+        return $new =~ /LOG: +the end/ ? $new : undef;
+    });
+    my $count = 0;
+    while ($part =~ /plan:\n(\t\{.*?\n\t\})\n/sg) {
+        my $plan = JSON::PP::decode_json($1);
+        $count += examined($plan->{Plan}) if $plan->{'Query Text'} =~ /\bticket AS t\b/;
+    }
+    return $count;
+}
+
+sub watch_mysql {
+    my ($server, $work, $database) = @_;
+    $server->sql('FLUSH TABLE_STATISTICS');
+    $work->();
+    return $server->sql('SELECT coalesce(sum(rows_read), 0) FROM information_schema.table_statistics '
+            . "WHERE table_schema = '$database' AND table_name LIKE 'ticket%'");
+}
+
+my %watch = (pgsql => \&watch_pgsql, mysql => \&watch_mysql);
+
+sub at {
+    my ($part) = @_;
+    return HSSeed::time_of(int $rows * $part);
+}
+
+# How often a request is made first: PostgreSQL decides on a plan for all values after five.
+my $warm = 6;
+
+sub check_lists {
+    my ($hs, $server, $driver) = @_;
+    my $reads = sub {
+        my ($path) = @_;
+        $hs->get($path) for 1 .. $warm;
+        my $answer;
+        my $count = $watch{$driver}->($server, sub { $answer = $hs->get($path) }, $hs->{database});
+        is $answer->{status}, 200, $path or diag $answer->{body};
+        return ($count, $answer);
+    };
+    my $page = '/help-support?limit=20';
+    my ($first) = $reads->($page);
+    cmp_ok $first, '>', 19, 'what is read is seen';
+    # Followed by cursor, each page costs what the first does.
+    for my $sort ('', '&sort=created_at', '&sort=-updated_at', '&sort=updated_at') {
+        my (undef, $answer) = $reads->("$page$sort&created_after=" . at(0.5) . '&created_before=' . at(0.51));
+        my ($cursor) = ($answer->{headers}{link} // '') =~ /[?&](after=[\w-]+)/;
+        for my $filter ('', '&status=closed', '&status=open,resolved,closed', '&user_id=guest') {
+            next if $filter =~ /guest/ && $sort =~ /updated/;
+            my ($deep) = $reads->("$page$sort$filter&$cursor");
+            cmp_ok $deep, '<=', 4 * 2 * 21 + 20, "a page in the middle reads $deep rows";
+        }
+    }
+    # Where a walk is sampled: the sample, twice what it needs, and the page.
+    my %most = (
+        'status=pending' => 100,
+        'status=open,pending' => 200,
+        'user_id=single' => 50,
+        'email=customer77@example.org' => 50,
+        'q=unique' => 4 * $sample,
+        'q=please' => 4 * $sample,
+        'q=z&sort=-updated_at' => 4 * $sample,
+        'q=please&status=pending' => 4 * $sample,
+        'q=please&created_after=' . at(0.5) => 4 * $sample,
+        'user_id=guest&sort=-updated_at' => 6 * $sample,
+        'user_id=guest&q=please' => 6 * $sample,
+        'updated_after=' . at(1.0001) => 4 * $sample,
+        'created_before=' . at(0.001) . '&sort=-updated_at' => 4 * $sample,
+        'created_after=' . at(0.1) . '&sort=-updated_at' => 4 * $sample,
+        'count=100&q=please' => 8 * $sample,
+    );
+    for my $query (sort keys %most) {
+        my ($count) = $reads->("$page&$query");
+        cmp_ok $count, '<=', $most{$query}, "$count rows of $rows";
+    }
+}
+
+for my $driver (qw(pgsql mysql)) {
+    subtest $driver => sub {
+        plan skip_all => "no $driver server is installed" unless HSServer->is_installed($driver);
+        my $server = HSServer->start($driver, $settings{$driver});
+        local %ENV = (%ENV, HS_DB => $driver, 'HS_' . uc $driver => $server->{params});
+        my $hs = HS->prepare(server => "HelpSupportDBPool 1\n");
+        HSSeed::fill($hs, $rows);
+        $hs->launch;
+        check_lists($hs, $server, $driver);
+        $hs->stop;
+        $server->stop;
+    };
+}
+
+done_testing;
