@@ -31,52 +31,23 @@
 /* Larger pages than anyone asks for; here to keep products in range. */
 #define NEED_MAX 1000000000
 
-static hs_error *ask_count(hs_store *store, hs_conn *conn, apr_int64_t *count, const hs_list *list,
-                           apr_pool_t *pool)
-{
-    const hs_way way = {.source = HS_SOURCE_PERSON};
-    hs_list all = {.user_id = list->user_id, .email = list->email};
-    const void **values;
-    const char *sql;
-    hs_rows *rows;
-    hs_error *error;
+typedef struct choice {
+    hs_store *store;
+    hs_conn *conn;
+    const hs_list *list;
+    apr_int64_t need; /* tickets; 0: all */
+    hs_way *way;      /* what is being considered */
+    apr_pool_t *pool;
+} choice;
 
-    if (all.email) {
-        all.user_id = NULL;
-    }
-    sql = hs_store_compose_count(store, &values, &all, &way, PERSON_MAX, pool);
-    error = hs_conn_select(conn, &rows, sql, values, pool);
-    if (!error) {
-        *count = hs_rows_number(rows, 0, 0);
-    }
-    return error;
-}
-
-/* Let a walk end where twice as many tickets were tested as the sample says are needed. */
-static hs_error *set_stop(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
-                          apr_int64_t offset, apr_pool_t *pool)
+/* How many tickets of the sample of `way` there are, and how many of them pass the tests. */
+static hs_error *ask_sample(const choice *self, apr_int64_t counts[2], const hs_way *way,
+                            const hs_list *list)
 {
     const void **values;
-    const char *sql = hs_store_compose_place(store, &values, list, way, offset, pool);
+    const char *sql = hs_store_compose_sample(self->store, &values, list, way, self->pool);
     hs_rows *rows;
-    hs_error *error = hs_conn_select(conn, &rows, sql, values, pool);
-
-    if (!error && rows->count > 0) {
-        way->stop_number = hs_rows_number(rows, 0, 0);
-        way->stop_us = hs_rows_number(rows, 0, list->sort == HS_SORT_CREATED ? 1 : 2);
-        way->has_stop = 1;
-    }
-    return error;
-}
-
-/* How many tickets of the sample there are, and how many of them pass the tests. */
-static hs_error *ask_sample(hs_store *store, hs_conn *conn, apr_int64_t counts[2],
-                            const hs_way *way, const hs_list *list, apr_pool_t *pool)
-{
-    const void **values;
-    const char *sql = hs_store_compose_sample(store, &values, list, way, pool);
-    hs_rows *rows;
-    hs_error *error = hs_conn_select(conn, &rows, sql, values, pool);
+    hs_error *error = hs_conn_select(self->conn, &rows, sql, values, self->pool);
 
     if (!error) {
         counts[0] = hs_rows_number(rows, 0, 0);
@@ -85,43 +56,65 @@ static hs_error *ask_sample(hs_store *store, hs_conn *conn, apr_int64_t counts[2
     return error;
 }
 
+/* Let a walk end behind so many tickets. */
+static hs_error *set_stop(const choice *self, apr_int64_t offset)
+{
+    const hs_list *list = self->list;
+    const void **values;
+    const char *sql =
+        hs_store_compose_place(self->store, &values, list, self->way, offset, self->pool);
+    hs_rows *rows;
+    hs_error *error = hs_conn_select(self->conn, &rows, sql, values, self->pool);
+
+    if (!error && rows->count > 0) {
+        self->way->stop_number = hs_rows_number(rows, 0, 0);
+        self->way->stop_us = hs_rows_number(rows, 0, list->sort == HS_SORT_CREATED ? 1 : 2);
+        self->way->has_stop = 1;
+    }
+    return error;
+}
+
 /* Whether to walk: *fits. */
-static hs_error *try_walk(hs_store *store, hs_conn *conn, int *fits, hs_way *way,
-                          const hs_list *list, apr_int64_t need, apr_pool_t *pool)
+static hs_error *try_walk(const choice *self, int *fits, hs_source source)
 {
     apr_int64_t counts[2];
     hs_error *error;
 
     *fits = 1;
-    if (!hs_store_way_has_tests(way, list)) {
+    *self->way = (hs_way){.source = source};
+    if (!hs_store_way_has_tests(self->way, self->list)) {
         return NULL;
     }
-    error = ask_sample(store, conn, counts, way, list, pool);
-    if (error || counts[0] < store->sample) {
+    error = ask_sample(self, counts, self->way, self->list);
+    if (error || counts[0] < self->store->sample) {
         return error; /* these are all that there are */
     }
-    *fits = counts[1] * (need ? PASSED_MAX : PASSED_MAX_ALL) >= counts[0];
-    if (!*fits || need == 0) {
+    *fits = counts[1] * (self->need ? PASSED_MAX : PASSED_MAX_ALL) >= counts[0];
+    if (!*fits || !self->need) {
         return NULL;
     }
-    return set_stop(store, conn, way, list, need * PATIENCE * counts[0] / counts[1], pool);
+    return set_stop(self, self->need * PATIENCE * counts[0] / counts[1]);
 }
 
-/* Whether all of one user's or address's tickets are few enough to be read. */
-static hs_error *try_person(hs_store *store, hs_conn *conn, int *fits, const hs_list *list,
-                            apr_pool_t *pool)
+/* Whether all of one user's or address's tickets are few enough to be read: *fits. */
+static hs_error *try_person(const choice *self, int *fits)
 {
-    const hs_way way = {.source = HS_SOURCE_PERSON};
-    apr_int64_t count;
+    const hs_list *list = self->list;
+    hs_list all = {.user_id = list->email ? NULL : list->user_id, .email = list->email};
+    const void **values;
+    const char *sql;
+    hs_rows *rows;
     hs_error *error;
 
-    *fits = list->sort == HS_SORT_CREATED && !hs_store_way_has_tests(&way, list);
+    *self->way = (hs_way){.source = HS_SOURCE_PERSON};
+    *fits = list->sort == HS_SORT_CREATED && !hs_store_way_has_tests(self->way, list);
     if (*fits) {
         return NULL;
     }
-    error = ask_count(store, conn, &count, list, pool);
+    sql = hs_store_compose_count(self->store, &values, &all, self->way, PERSON_MAX, self->pool);
+    error = hs_conn_select(self->conn, &rows, sql, values, self->pool);
     if (!error) {
-        *fits = count <= PERSON_MAX;
+        *fits = hs_rows_number(rows, 0, 0) <= PERSON_MAX;
     }
     return error;
 }
@@ -129,45 +122,45 @@ static hs_error *try_person(hs_store *store, hs_conn *conn, int *fits, const hs_
 hs_error *hs_store_choose(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
                           apr_int64_t need, apr_pool_t *pool)
 {
+    const choice self = {.store = store,
+                         .conn = conn,
+                         .list = list,
+                         .need = need < NEED_MAX ? need : NEED_MAX,
+                         .way = way,
+                         .pool = pool};
     int has_person = list->user_id || list->email;
-    apr_int64_t most = need < NEED_MAX ? need : NEED_MAX;
     int fits = 0;
     hs_error *error = NULL;
 
     if (has_person) {
-        *way = (hs_way){.source = HS_SOURCE_PERSON};
-        error = try_person(store, conn, &fits, list, pool);
-        if (!error && !fits && list->sort == HS_SORT_CREATED) {
-            error = try_walk(store, conn, &fits, way, list, most, pool);
-        }
+        error = try_person(&self, &fits);
+    }
+    if (!error && !fits && has_person && list->sort == HS_SORT_CREATED) {
+        error = try_walk(&self, &fits, HS_SOURCE_PERSON);
     }
     if (!error && !fits) {
-        *way = (hs_way){.source = HS_SOURCE_ORDER};
-        error = try_walk(store, conn, &fits, way, list, most, pool);
+        error = try_walk(&self, &fits, HS_SOURCE_ORDER);
     }
-    if (!error && !fits) {
-        error = hs_store_choose_all(store, conn, way, list, pool);
-    }
-    return error;
+    return error || fits ? error : hs_store_choose_all(store, conn, way, list, pool);
 }
 
 /* Of several words only those that are rare are found, and all are tested: to find "please", too,
  * costs a database as much as if there were no other word. */
-static hs_error *choose_words(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
-                              apr_pool_t *pool)
+static hs_error *choose_words(const choice *self)
 {
-    apr_array_header_t *rare = apr_array_make(pool, WORDS_MAX, sizeof(const char *));
+    const apr_array_header_t *words = self->list->words;
+    apr_array_header_t *rare = apr_array_make(self->pool, WORDS_MAX, sizeof(const char *));
     const hs_way walk = {.source = HS_SOURCE_ORDER};
-    hs_list one = {.descending = 1, .words = apr_array_make(pool, 1, sizeof(const char *))};
+    hs_list one = {.descending = 1, .words = apr_array_make(self->pool, 1, sizeof(const char *))};
 
-    for (int i = 0; i < list->words->nelts && i < WORDS_MAX; i++) {
-        const char *word = APR_ARRAY_IDX(list->words, i, const char *);
+    for (int i = 0; i < words->nelts && i < WORDS_MAX; i++) {
+        const char *word = APR_ARRAY_IDX(words, i, const char *);
         apr_int64_t counts[2];
         hs_error *error;
 
         apr_array_clear(one.words);
         APR_ARRAY_PUSH(one.words, const char *) = word;
-        error = ask_sample(store, conn, counts, &walk, &one, pool);
+        error = ask_sample(self, counts, &walk, &one);
         if (error) {
             return error;
         }
@@ -175,7 +168,7 @@ static hs_error *choose_words(hs_store *store, hs_conn *conn, hs_way *way, const
             APR_ARRAY_PUSH(rare, const char *) = word;
         }
     }
-    way->rare = rare->nelts > 0 && rare->nelts < list->words->nelts ? rare : NULL;
+    self->way->rare = rare->nelts > 0 && rare->nelts < words->nelts ? rare : NULL;
     return NULL;
 }
 
@@ -183,11 +176,10 @@ static hs_error *choose_words(hs_store *store, hs_conn *conn, hs_way *way, const
 hs_error *hs_store_choose_all(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
                               apr_pool_t *pool)
 {
-    if (!list->words) {
-        *way =
-            (hs_way){.source = list->user_id || list->email ? HS_SOURCE_PERSON : HS_SOURCE_RANGE};
-        return NULL;
-    }
-    *way = (hs_way){.source = HS_SOURCE_WORDS};
-    return list->words->nelts > 1 ? choose_words(store, conn, way, list, pool) : NULL;
+    const choice self = {.store = store, .conn = conn, .list = list, .way = way, .pool = pool};
+
+    *way = (hs_way){.source = list->words                    ? HS_SOURCE_WORDS
+                              : list->user_id || list->email ? HS_SOURCE_PERSON
+                                                             : HS_SOURCE_RANGE};
+    return list->words && list->words->nelts > 1 ? choose_words(&self) : NULL;
 }

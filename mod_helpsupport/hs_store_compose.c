@@ -5,9 +5,9 @@
 
 #define NO_STATUS (-1)
 
-/* What an arm gives: tickets, the keys of these, all keys that the index gives before any test, or
- * what the tests say of each of these. */
-typedef enum part { PART_COLUMNS, PART_KEYS, PART_PLACES, PART_SAMPLE } part;
+/* What an arm gives: tickets, their keys, their number, all keys that the index gives before any
+ * test, or what the tests say of each of these. */
+typedef enum part { PART_COLUMNS, PART_KEYS, PART_COUNT, PART_PLACES, PART_SAMPLE } part;
 
 /* Whether a search must look at the tickets themselves, not only at the numbers that it finds. */
 static int needs_ticket(const hs_listing *self)
@@ -24,6 +24,9 @@ static void put_select(hs_listing *self, part what)
     switch (what) {
     case PART_COLUMNS:
         hs_listing_put(self, HS_SQL_LIST_COLUMNS);
+        return;
+    case PART_COUNT:
+        hs_listing_put(self, HS_SQL_LIST_COUNT);
         return;
     case PART_SAMPLE:
         hs_listing_put(self, HS_SQL_LIST_SAMPLE);
@@ -64,7 +67,8 @@ static void put_arm(hs_listing *self, part what, int status)
     hs_source source = self->way->source;
 
     if (source == HS_SOURCE_WORDS && !needs_ticket(self)) {
-        hs_listing_put(self, HS_SQL_LIST_KEYS_WORDS);
+        hs_listing_put(self, what == PART_COUNT ? HS_SQL_LIST_COUNT : HS_SQL_LIST_KEYS_WORDS);
+        hs_listing_put(self, HS_SQL_LIST_FROM_WORDS_ALONE);
         hs_listing_put_entry(self, NO_STATUS);
         return;
     }
@@ -74,7 +78,7 @@ static void put_arm(hs_listing *self, part what, int status)
         hs_listing_put_extra(self, HS_SQL_LIST_JOIN_WORDS);
     }
     hs_listing_put_entry(self, status);
-    if (what == PART_COLUMNS || what == PART_KEYS) {
+    if (what != PART_PLACES && what != PART_SAMPLE) {
         hs_listing_put_tests(self);
     }
 }
@@ -218,21 +222,40 @@ const char *hs_store_compose(const hs_store *store, const void ***values, const 
     return end(&self, values);
 }
 
+static void put_count_to(hs_listing *self, apr_int64_t most)
+{
+    hs_listing_put(self, HS_SQL_LIST_COUNT_HEAD);
+    put_arms(self, PART_KEYS, most);
+    if (is_in_order(self)) {
+        put_order(self); /* else PostgreSQL may begin to read the table itself */
+    }
+    put_limit(self, most, 0);
+    hs_listing_put(self, HS_SQL_LIST_COUNT_TAIL);
+}
+
+/* Each arm is counted by itself: MariaDB would write a union of two million keys to a table. */
+static void put_count_all(hs_listing *self)
+{
+    if (has_one_arm(self)) {
+        put_arms(self, PART_COUNT, 0);
+        return;
+    }
+    hs_listing_put(self, HS_SQL_LIST_SUM_HEAD);
+    put_arms(self, PART_COUNT, 0);
+    hs_listing_put(self, HS_SQL_LIST_SUM_TAIL);
+}
+
 const char *hs_store_compose_count(const hs_store *store, const void ***values, const hs_list *list,
                                    const hs_way *way, apr_int64_t cap, apr_pool_t *pool)
 {
     hs_listing self = {.store = store, .list = list, .way = way};
 
     hs_listing_begin(&self, 0, pool);
-    hs_listing_put(&self, HS_SQL_LIST_COUNT_HEAD);
-    put_arms(&self, PART_KEYS, cap > 0 ? cap + 1 : 0);
-    if (cap > 0 && is_in_order(&self)) {
-        put_order(&self); /* else PostgreSQL may begin to read the table itself */
-    }
     if (cap > 0) {
-        put_limit(&self, cap + 1, 0);
+        put_count_to(&self, cap + 1);
+    } else {
+        put_count_all(&self);
     }
-    hs_listing_put(&self, HS_SQL_LIST_COUNT_TAIL);
     return end(&self, values);
 }
 

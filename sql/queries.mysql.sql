@@ -172,8 +172,9 @@ SELECT at_us, event, a, b, c FROM
      FROM mail WHERE ticket = %lld) AS h
 ORDER BY at_us, place, id
 
+-- Its own choice is the index of the ids.
 -- name: ticket_count
-SELECT count(*) FROM ticket
+SELECT count(*) FROM ticket FORCE INDEX (ticket_created)
 
 -- The list is put together from these: hs_store_compose.c.
 -- fragment: list_columns
@@ -192,6 +193,17 @@ FROM (
 -- fragment: list_page_tail
 ) AS page STRAIGHT_JOIN ticket AS t ON t.number = page.number
 
+-- All of an arm, and of several.
+-- fragment: list_count
+SELECT count(*) AS n
+
+-- fragment: list_sum_head
+SELECT sum(n) FROM (
+
+-- fragment: list_sum_tail
+) AS arms
+
+-- No more than a limit inside.
 -- fragment: list_count_head
 SELECT count(*) FROM (
 

@@ -251,6 +251,17 @@ SELECT * FROM (
 -- extra: list_found_tail
 OFFSET 0) AS found
 
+-- All of an arm, and of several.
+-- fragment: list_count
+SELECT count(*) AS n
+
+-- fragment: list_sum_head
+SELECT sum(n) FROM (
+
+-- fragment: list_sum_tail
+) AS arms
+
+-- No more than a limit inside.
 -- fragment: list_count_head
 SELECT count(*) FROM (
 

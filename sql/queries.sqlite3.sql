@@ -143,6 +143,17 @@ FROM (
 -- fragment: list_page_tail
 ) AS page CROSS JOIN ticket AS t ON t.number = page.number
 
+-- All of an arm, and of several.
+-- fragment: list_count
+SELECT count(*) AS n
+
+-- fragment: list_sum_head
+SELECT sum(n) FROM (
+
+-- fragment: list_sum_tail
+) AS arms
+
+-- No more than a limit inside.
 -- fragment: list_count_head
 SELECT count(*) FROM (
 
@@ -185,7 +196,10 @@ FROM ticket_words CROSS JOIN ticket AS t ON t.number = ticket_words.rowid
 
 -- Where the words' own numbers are all that is asked for.
 -- extra: list_keys_words
-SELECT rowid AS number FROM ticket_words
+SELECT rowid AS number
+
+-- extra: list_from_words_alone
+FROM ticket_words
 
 -- The words of each ticket that another index gives: FTS5's own table of what was put into it.
 -- extra: list_join_words
