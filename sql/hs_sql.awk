@@ -7,8 +7,8 @@
 # a list of statements. "-- name: x" starts a whole statement, HS_SQL_X; "-- fragment: x" a piece of
 # one, which can't be prepared alone. Each driver has to have each of them. "-- option: x" is a
 # statement that a driver may lack: NULL; "-- command: x" likewise, one that no database prepares, and
-# "-- extra: x" a fragment. Other lines that begin with "--" are comments, but for the one in a schema that tells its
-# application and version: "-- is: 1752396907 1".
+# "-- extra: x" a fragment. Other lines that begin with "--" are comments, but for the one in a schema
+# that tells its application and version: "-- is: 1752396907 1".
 
 function fail(reason) {
     printf "%s:%d: %s\n", FILENAME, FNR, reason >"/dev/stderr"

@@ -399,7 +399,7 @@ END
 
 my %found = (pgsql => q{SELECT count(*) FROM ticket WHERE words @@ 'tracking:*'},
     mysql => 'SELECT count(*) FROM ticket_words WHERE MATCH (words) '
-        . q{AGAINST ('+ZZtracking*' IN BOOLEAN MODE)},
+        . q{AGAINST ('+zztracking*' IN BOOLEAN MODE)},
     sqlite3 => q{SELECT count(*) FROM ticket_words WHERE ticket_words MATCH '"tracking"*'});
 
 subtest "$many tickets" => sub {
