@@ -77,7 +77,7 @@ static hs_error *set_stop(const choice *self, apr_int64_t offset)
 /* Whether to walk: *fits. */
 static hs_error *try_walk(const choice *self, int *fits, hs_source source)
 {
-    apr_int64_t counts[2];
+    apr_int64_t counts[2] = {0, 0};
     hs_error *error;
 
     *fits = 1;
@@ -89,7 +89,7 @@ static hs_error *try_walk(const choice *self, int *fits, hs_source source)
     if (error || counts[0] < self->store->sample) {
         return error; /* these are all that there are */
     }
-    *fits = counts[1] * (self->need ? PASSED_MAX : PASSED_MAX_ALL) >= counts[0];
+    *fits = counts[1] > 0 && counts[1] * (self->need ? PASSED_MAX : PASSED_MAX_ALL) >= counts[0];
     if (!*fits || !self->need) {
         return NULL;
     }
@@ -155,7 +155,7 @@ static hs_error *choose_words(const choice *self)
 
     for (int i = 0; i < words->nelts && i < WORDS_MAX; i++) {
         const char *word = APR_ARRAY_IDX(words, i, const char *);
-        apr_int64_t counts[2];
+        apr_int64_t counts[2] = {0, 0};
         hs_error *error;
 
         apr_array_clear(one.words);
