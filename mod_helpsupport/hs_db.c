@@ -270,13 +270,16 @@ static void note_connect(hs_db *db, const hs_error *error, apr_time_t begun)
 
 static hs_error *connect_and_greet(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
 {
-    hs_error *error = hs_conn_open(conn, &db->conn_opts, deadline, pool);
+    hs_error *error = hs_conn_open(conn, &db->conn_opts, pool);
 
     if (error) {
         return error;
     }
     watch_conn(db, *conn);
-    error = db->greet(db->baton, *conn, deadline, pool);
+    error = hs_conn_set_up(*conn, deadline, pool);
+    if (!error) {
+        error = db->greet(db->baton, *conn, deadline, pool);
+    }
     if (error) {
         close_conn(db, *conn);
     }

@@ -251,8 +251,11 @@ hs_error *hs_conn_ask(hs_conn *conn, hs_rows **rows, const char *sql, apr_pool_t
 
 static hs_error *set_up(hs_conn *conn, apr_pool_t *pool)
 {
-    for (const hs_dialect_setting *setting = conn->opts->dialect->settings; setting->sql;
-         setting++) {
+    const hs_dialect *dialect = conn->opts->dialect;
+    const hs_dialect_setting *setting =
+        dialect->settings ? dialect->settings(conn->opts->statement_us, pool) : NULL;
+
+    for (; setting && setting->sql; setting++) {
         hs_rows *rows = NULL;
         hs_error *error = run_plain(conn, setting->has_no_rows ? NULL : &rows, setting->sql, pool);
         const char *value;
@@ -260,14 +263,10 @@ static hs_error *set_up(hs_conn *conn, apr_pool_t *pool)
         if (error) {
             return error;
         }
-        if (!rows) {
-            continue;
-        }
-        value = rows->count > 0 ? hs_rows_text(rows, 0, 0) : NULL;
+        value = rows && rows->count > 0 ? hs_rows_text(rows, 0, 0) : NULL;
         if (setting->expected && (!value || strcmp(value, setting->expected) != 0)) {
-            return hs_error_make(pool, HS_UNAVAILABLE, "%s: \"%s\" gives \"%s\" instead of \"%s\"",
-                                 conn->opts->dialect->driver, setting->sql, value ? value : "",
-                                 setting->expected);
+            return hs_error_make(pool, HS_UNAVAILABLE, "%s: %s gives %s, not %s", dialect->driver,
+                                 setting->sql, value ? value : "nothing", setting->expected);
         }
     }
     return NULL;
@@ -310,34 +309,35 @@ static void after_connect(hs_conn *conn)
     }
 }
 
-hs_error *hs_conn_open(hs_conn **out, const hs_conn_opts *opts, apr_time_t deadline,
-                       apr_pool_t *pool)
+hs_error *hs_conn_open(hs_conn **out, const hs_conn_opts *opts, apr_pool_t *pool)
 {
     hs_conn *conn = make(opts);
     const char *params = opts->dialect->before_connect(
         opts->params, opts->prepare ? opts->statement_us : 0, conn->pool);
     const char *reason = NULL;
-    hs_error *error;
 
     if (apr_dbd_open_ex(opts->driver, conn->pool, params, &conn->handle, &reason) != APR_SUCCESS) {
-        error =
+        hs_error *error =
             hs_error_make(pool, HS_UNAVAILABLE, "%s: can't connect: %s; %s", opts->dialect->driver,
-                          reason_of(opts->dialect, reason, pool), opts->dialect->connect_advice);
+                          reason_of(opts->dialect, reason, pool),
+                          opts->dialect->connect_advice(reason ? reason : ""));
         apr_pool_destroy(conn->pool);
         return error;
     }
     conn->native = apr_dbd_native_handle(opts->driver, conn->handle);
     after_connect(conn);
+    *out = conn;
+    return NULL;
+}
+
+hs_error *hs_conn_set_up(hs_conn *conn, apr_time_t deadline, apr_pool_t *pool)
+{
+    hs_error *error;
+
     do {
         error = set_up(conn, pool);
     } while (is_worth_waiting(error, deadline));
-    if (error) {
-        error->code = HS_UNAVAILABLE;
-        hs_conn_close(conn);
-        return error;
-    }
-    *out = conn;
-    return NULL;
+    return error;
 }
 
 void hs_conn_close(hs_conn *conn)

@@ -45,10 +45,14 @@ typedef enum hs_conn_fault {
     HS_CONN_SCHEMA /* the statements of all others are invalid too */
 } hs_conn_fault;
 
-/* Connect and set up the session, trying again until `deadline` while the database is busy. `opts`
- * must outlive the connection. Any failure is HS_UNAVAILABLE and says what to look at. */
-hs_error *hs_conn_open(hs_conn **conn, const hs_conn_opts *opts, apr_time_t deadline,
-                       apr_pool_t *pool) HS_MUSTCHECK;
+/* Connect. `opts` must outlive the connection. A failure is HS_UNAVAILABLE and says what to look
+ * at.
+ */
+hs_error *hs_conn_open(hs_conn **conn, const hs_conn_opts *opts, apr_pool_t *pool) HS_MUSTCHECK;
+
+/* Set up the session of a new connection, trying again until `deadline` while the database is busy.
+ * A call of its own, so that it can be watched: a server may stop here, too. */
+hs_error *hs_conn_set_up(hs_conn *conn, apr_time_t deadline, apr_pool_t *pool) HS_MUSTCHECK;
 
 /* Close it; a transaction that is still open is undone. */
 void hs_conn_close(hs_conn *conn);

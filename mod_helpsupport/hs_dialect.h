@@ -18,10 +18,9 @@ typedef struct hs_dialect_setting {
 
 /* All that hs_db must know of a database beyond apr_dbd's own abstraction. Static, read-only. */
 typedef struct hs_dialect {
-    const char *driver;                 /* apr_dbd's name */
-    const char *begin;                  /* a transaction that will write */
-    const char *probe;                  /* returns a row on a connection that lives */
-    const hs_dialect_setting *settings; /* ends with a NULL sql */
+    const char *driver;  /* apr_dbd's name */
+    const char *begin;   /* a transaction that will write */
+    const char *probe;   /* returns a row on a connection that lives */
     const char *unlimit; /* lifts the limits on statements inside a transaction, or NULL */
     /* 1: behind a network, so it may restart (worth waiting for) and a lost COMMIT leaves the
      * outcome open. 0: in this process, where a COMMIT that failed is undone by ROLLBACK. */
@@ -53,6 +52,10 @@ typedef struct hs_dialect {
     const char *(*before_connect)(const char *params, apr_interval_time_t statement_us,
                                   apr_pool_t *pool);
 
+    /* The session set-up, which ends with a NULL sql, or NULL where the parameters say it all; no
+     * statement may then take longer than `statement_us`. May be in `pool`. */
+    const hs_dialect_setting *(*settings)(apr_interval_time_t statement_us, apr_pool_t *pool);
+
     /* Called with the new connection, or NULL where there is nothing to do. */
     void (*after_connect)(void *native);
 
@@ -63,7 +66,8 @@ typedef struct hs_dialect {
      * one line. In `pool`. NULL: all of it may. */
     const char *(*reason)(const char *text, apr_pool_t *pool);
 
-    const char *connect_advice; /* what to look at when connecting fails */
+    /* What to look at when connecting fails with this text of the driver. */
+    const char *(*connect_advice)(const char *text);
 } hs_dialect;
 
 /* The dialect of an apr_dbd driver, or NULL where this program doesn't know it. Thread: any. */

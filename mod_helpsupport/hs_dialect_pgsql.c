@@ -32,9 +32,6 @@ static const char *const defaults[][2] = {
 #define OPTIONS_IN_URI                                                                             \
     "options=-c%%20statement_timeout%%3D%d%%20-c%%20idle_in_transaction_session_timeout%%3D10000"
 
-/* The parameters say it all. */
-static const hs_dialect_setting settings[] = {{NULL, NULL, 0}};
-
 static void *find_symbol(const char *name)
 {
     void *library = dlopen(LIBPQ, RTLD_LAZY | RTLD_NOLOAD);
@@ -233,12 +230,17 @@ static const char *reason(const char *text, apr_pool_t *pool)
     return line;
 }
 
+static const char *connect_advice(const char *text)
+{
+    (void)text;
+    return "look at the host, the port, the role and its password, and pg_hba.conf";
+}
+
 const hs_dialect hs_dialect_pgsql = {
     .driver = "pgsql",
     /* Whatever the database's default is: the statements are made for this one. */
     .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
     .probe = "SELECT 1",
-    .settings = settings,
     .unlimit =
         "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
         "SET LOCAL lock_timeout = '60s'",
@@ -252,5 +254,5 @@ const hs_dialect hs_dialect_pgsql = {
     .after_connect = after_connect,
     .socket = socket_of,
     .reason = reason,
-    .connect_advice = "look at the host, the port, the role and its password, and pg_hba.conf",
+    .connect_advice = connect_advice,
 };

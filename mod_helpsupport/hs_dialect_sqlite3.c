@@ -12,7 +12,7 @@
 
 #define CANT_OPEN "the file's folder must exist, and httpd's user must be able to write both"
 
-static const hs_dialect_setting settings[] = {
+static const hs_dialect_setting all_settings[] = {
     /* Readers never wait for the writer, and kill -9 loses nothing. */
     {"PRAGMA journal_mode = WAL", "wal", 0},
     /* 201 promises that the ticket survives a power failure. */
@@ -28,6 +28,13 @@ static const hs_dialect_setting settings[] = {
      * lock can't reach its COMMIT (23 times slower, stalls of 20 s). */
     {NULL, NULL, 0},
 };
+
+static const hs_dialect_setting *settings(apr_interval_time_t statement_us, apr_pool_t *pool)
+{
+    (void)statement_us;
+    (void)pool;
+    return all_settings;
+}
 
 /* apr_dbd_sqlite3 meets a lock with fifteen tries, 100 ms apart, whatever anybody's deadline. */
 static int execute(void *native, const char *sql)
@@ -141,6 +148,12 @@ static const char *before_connect(const char *params, apr_interval_time_t statem
     return params;
 }
 
+static const char *connect_advice(const char *text)
+{
+    (void)text;
+    return CANT_OPEN;
+}
+
 const hs_dialect hs_dialect_sqlite3 = {
     .driver = "sqlite3",
     /* IMMEDIATE: a reader that becomes a writer half-way can fail for good. */
@@ -154,5 +167,5 @@ const hs_dialect hs_dialect_sqlite3 = {
     .is_astray = is_astray,
     .check_params = check_params,
     .before_connect = before_connect,
-    .connect_advice = CANT_OPEN,
+    .connect_advice = connect_advice,
 };

@@ -16,7 +16,8 @@ my @FOREIGN = (
     [qr/^uni(?!std)\w+\.h$/       => qr/^hs_utf8\.c$/],
     [qr/^apr_dbd\.h$/             => qr/^hs_(?:dialect\w*\.[ch]|db\.c|db_\w+\.[ch])$/],
     [qr/^sqlite3\.h$/             => qr/^hs_dialect_sqlite3\.c$/],
-    [qr/^(?:libpq-fe|dlfcn)\.h$/  => qr/^hs_dialect_pgsql\.c$/],
+    [qr/^libpq-fe\.h$/            => qr/^hs_dialect_pgsql\.c$/],
+    [qr/^dlfcn\.h$/               => qr/^hs_(?:dialect_pgsql|mysql_connect)\.c$/],
     [qr/^apr(?:_\w+)?\.h$/        => qr/./],
     [qr/^(?:assert|errno|fcntl|grp|inttypes|limits|poll|pthread|pwd|sched|semaphore|signal|stdarg|stdatomic|stddef|stdint|
             stdio|stdlib|string|strings|time|unistd)\.h$/x => qr/./],
