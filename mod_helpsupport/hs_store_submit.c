@@ -22,6 +22,10 @@
 /* Of a Message-ID: it must not be guessed from outside. */
 #define MESSAGE_ID_OCTETS 8
 
+/* A statement must fit into MariaDB's max_allowed_packet, which some set to 1 MB; the longest
+ * message and its words take some 60 KB each. */
+#define GROUP_OCTETS_MAX (512 * 1024)
+
 /* A submission in the queue. All that can be done before, its own thread has done: the leader, who
  * holds up every other writer, only joins the rows. */
 typedef struct item {
@@ -32,6 +36,7 @@ typedef struct item {
     const char *words;   /* JSON string: what a search finds the ticket by */
     const char *key_row; /* NULL without a key */
     const char *digest;  /* likewise */
+    apr_size_t octets;   /* of the two that may be long: ticket_row and words */
 
     /* What came of it. The ticket itself is only written when all is over: tries repeat. */
     const char
@@ -93,6 +98,7 @@ static hs_error *prepare_item(const hs_store *store, item *self, apr_pool_t *poo
     self->ticket_row = text_row(ticket_values, 8, pool);
     self->mail_row = text_row(mail_values, 8, pool);
     self->words = hs_store_words(store, ticket, pool);
+    self->octets = strlen(self->ticket_row) + strlen(self->words);
     if (submit->idempotency_key) {
         self->digest = hs_ticket_digest(ticket, pool);
         self->key_row = text_row((const char *const[]){ticket->user_id, submit->idempotency_key,
@@ -363,6 +369,16 @@ static int finish(group *all, const hs_error *error)
     return stored;
 }
 
+static int is_too_long(item *const *items, int count)
+{
+    apr_size_t octets = 0;
+
+    for (int i = 0; i < count; i++) {
+        octets += items[i]->octets;
+    }
+    return count > 1 && octets > GROUP_OCTETS_MAX;
+}
+
 static int write_items(hs_store *store, item **items, int count, apr_time_t deadline,
                        apr_pool_t *pool)
 {
@@ -370,6 +386,10 @@ static int write_items(hs_store *store, item **items, int count, apr_time_t dead
     int stored = 0;
     hs_error *error;
 
+    if (is_too_long(items, count)) {
+        stored = write_items(store, items, count / 2, deadline, pool);
+        return stored + write_items(store, items + count / 2, count - count / 2, deadline, pool);
+    }
     join_rows(&all, pool);
     error = hs_store_sql(store, HS_SQL_SUBMIT)
                 ? hs_store_apply(store, write_at_once, &all, deadline, pool)
@@ -407,11 +427,8 @@ hs_error *hs_store_submit(hs_store *store, hs_submit *submit, int *replayed, apr
     if (!error) {
         error = hs_group_join(store->submissions, &self, hs_db_deadline(store->db), pool);
     }
-    if (error) {
-        return error;
-    }
-    if (self.error) {
-        return self.error;
+    if (error || self.error) {
+        return error ? error : self.error;
     }
     *replayed = is_replayed(&self);
     submit->ticket->id = self.id;
