@@ -80,14 +80,28 @@ static hs_error *look_at_schema(hs_store *store, hs_conn *conn, schema_state *st
                          "database of its own");
 }
 
+/* Where the transaction alone doesn't keep a second process away. MariaDB's 0 is a lock that did
+ * not come; PostgreSQL waits, and answers nothing. */
+static hs_error *lock_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
+{
+    const char *lock = hs_store_sql(store, HS_SQL_SCHEMA_LOCK);
+    hs_rows *rows;
+    hs_error *error = lock ? hs_conn_ask(conn, &rows, lock, pool) : NULL;
+
+    if (lock && !error && strcmp(hs_rows_text(rows, 0, 0), "0") == 0) {
+        return hs_error_make(pool, HS_UNAVAILABLE,
+                             "another process is making the tables: try again");
+    }
+    return error;
+}
+
 /* In a transaction of its own, so that nobody sees half a schema; two processes that come at once
  * find out inside it who was first. */
 static hs_error *make_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
 {
     schema_state state = SCHEMA_IS_OURS;
-    const char *lock = hs_store_sql(store, HS_SQL_SCHEMA_LOCK);
     hs_rows *ignored;
-    hs_error *error = lock ? hs_conn_ask(conn, &ignored, lock, pool) : NULL;
+    hs_error *error = lock_schema(store, conn, pool);
 
     if (!error) {
         error = look_at_schema(store, conn, &state, pool);
@@ -113,7 +127,7 @@ static hs_error *greet(void *baton, hs_conn *conn, apr_time_t deadline, apr_pool
     }
     if (!store->makes_schema) {
         return hs_error_make(pool, HS_CONFIGURATION,
-                             "the database has no tables of mod_helpsupport yet: make them with "
+                             "the tables of mod_helpsupport are not all there yet: make them with "
                              "helpsupportctl db init");
     }
     error = hs_db_begin(store->db, conn, deadline, pool);

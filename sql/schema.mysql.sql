@@ -7,6 +7,7 @@
 -- Stop words would be words that q does not find.
 SET SESSION innodb_ft_enable_stopword = OFF;
 
+-- ROW_FORMAT: the indexes are longer than other formats, which may be the server's default, allow.
 -- varchar, not text: apr_dbd makes room for the longest that a column may hold. Version 0: not whole.
 CREATE TABLE IF NOT EXISTS ticket (
     number       bigint         NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -27,14 +28,14 @@ CREATE TABLE IF NOT EXISTS ticket (
     INDEX ticket_status_updated (status, updated_us, number, created_us),
     INDEX ticket_user (user_id, created_us, number, updated_us, status),
     INDEX ticket_email (email_key, created_us, number, updated_us, status)
-) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin COMMENT 'mod_helpsupport 1752396907 0';
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin COMMENT 'mod_helpsupport 1752396907 0';
 
 -- The words of q, as hs_store_word writes them, between spaces. InnoDB indexes those of 3 to 84 letters.
 CREATE TABLE IF NOT EXISTS ticket_words (
     ticket bigint     NOT NULL PRIMARY KEY,
     words  mediumtext NOT NULL,
     FULLTEXT INDEX ticket_words_words (words)
-) ENGINE = InnoDB CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET ascii COLLATE ascii_bin;
 
 CREATE TABLE IF NOT EXISTS ticket_event (
     ticket      bigint       NOT NULL,
@@ -44,7 +45,7 @@ CREATE TABLE IF NOT EXISTS ticket_event (
     to_status   smallint     NOT NULL,
     changed_by  varchar(255) NOT NULL,
     PRIMARY KEY (ticket, version)
-) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 CREATE TABLE IF NOT EXISTS idempotency_key (
     user_id    varchar(128) NOT NULL,
@@ -54,7 +55,7 @@ CREATE TABLE IF NOT EXISTS idempotency_key (
     created_us bigint       NOT NULL,
     PRIMARY KEY (user_id, key_text),
     INDEX idempotency_key_created (created_us)
-) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 CREATE TABLE IF NOT EXISTS mail (
     id               bigint       NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -85,7 +86,7 @@ CREATE TABLE IF NOT EXISTS mail (
     INDEX mail_passed_recipient (recipient_key, created_us),
     INDEX mail_passed_domain (recipient_domain, passed_us),
     INDEX mail_passed_site (site, passed_us)
-) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 CREATE TABLE IF NOT EXISTS admin_token (
     digest       varchar(64)  NOT NULL PRIMARY KEY,
@@ -95,7 +96,7 @@ CREATE TABLE IF NOT EXISTS admin_token (
     expires_us   bigint       NOT NULL,
     revoked_us   bigint       NOT NULL DEFAULT 0,
     last_used_us bigint       NOT NULL DEFAULT 0
-) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 -- Last: the schema is whole.
 ALTER TABLE ticket COMMENT 'mod_helpsupport 1752396907 1';
