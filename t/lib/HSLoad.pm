@@ -26,6 +26,7 @@ my $PATIENCE = 60;
 #   changes  share of requests that change the status of a ticket of the client's own (0)
 #   keys     share of submissions with an Idempotency-Key (0.5)
 #   padding  octets added to each message (0)
+#   message  what each message says after its mark
 #   count    each client ends by itself after that many requests
 #   fresh    true: a new connection for each request
 #   pause    seconds between two requests of a client (0)
@@ -120,6 +121,7 @@ sub run_client {
 sub submit {
     my ($self, $mark, $is_over) = @_;
     my $padding = $self->{padding} ? ' ' . 'x' x $self->{padding} : '';
+    $padding .= $self->{message} // '';
     my %entry = (what => 'submit', mark => $mark, body => submission(message => "<$mark>$padding"));
     my $headers = "Content-Type: application/json\r\n";
     if (rand() < ($self->{keys} // 0.5)) {

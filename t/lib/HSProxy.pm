@@ -6,7 +6,8 @@ package HSProxy;    # a TCP proxy that cuts connections, or lets them hang
 #
 # Modes: "pass"; "before P": with probability P what the client sends is not passed on, and both
 # connections are cut; "after P": it is passed on, and the answer of the server is not; "hole":
-# nothing is passed on and nothing is closed, new connections included.
+# nothing is passed on and nothing is closed, new connections included; "once N": the first connection
+# on which the client sends for the Nth time (from 0) is cut before that, and no other.
 use strict;
 use warnings;
 use File::Temp ();
@@ -65,6 +66,7 @@ sub cut {
         delete $self->{peer}{$end};
         $self->{select}->remove($end);
         delete $self->{is_server}{$end};
+        delete $self->{sent}{$end};
         close $end;
     }
 }
@@ -82,13 +84,22 @@ sub connect_through {
     $self->{select}->add($client, $server);
 }
 
+sub is_this_one {
+    my ($self, $from, $count) = @_;
+    return if $self->{is_server}{$from} || ($self->{last_cut} // -1) == $count
+        || $self->{sent}{$from}++ < $count;
+    $self->{last_cut} = $count;
+    return 1;
+}
+
 sub pass_on {
     my ($self, $from) = @_;
     my $to = $self->{peer}{$from} or return;
     my ($mode, $chance) = $self->read_mode;
     return sleep 0.01 if $mode eq 'hole';
     sysread($from, my $octets, 65536) or return $self->cut($from);
-    if (!$self->{is_server}{$from} && $chance && rand() < $chance) {
+    return $self->cut($from) if $mode eq 'once' && $self->is_this_one($from, $chance);
+    if (!$self->{is_server}{$from} && $mode =~ /^(?:before|after)$/ && rand() < $chance) {
         return $self->cut($from) if $mode eq 'before';
         syswrite $to, $octets;
         # The server's answer says that it has done what it was asked.

@@ -52,7 +52,7 @@ sub as_user {
     return $user ? ('setpriv', "--reuid=$user", "--regid=$user", '--clear-groups', @words) : @words;
 }
 
-# $settings: more lines of PostgreSQL's configuration, or more options of MariaDB's, between spaces.
+# $settings: more lines of the server's configuration.
 sub start {
     my ($class, $driver, $settings) = @_;
     my $user = user_of($driver);
@@ -94,6 +94,21 @@ END
 
 sub make_mysql {
     my ($self) = @_;
+    open my $out, '>', "$self->{root}/my.cnf" or die "my.cnf: $!\n";
+    print $out <<"END";
+[mariadbd]
+datadir = $self->{root}/data
+socket = $self->{root}/socket
+pid-file = $self->{root}/pid
+port = $self->{port}
+bind-address = 127.0.0.1
+innodb-flush-log-at-trx-commit = 2
+innodb-flush-method = nosync
+max-connections = 300
+character-set-server = latin1
+$self->{settings}
+END
+    close $out;
     must('mariadb-install-db', '--no-defaults', "--datadir=$self->{root}/data",
         '--auth-root-authentication-method=normal', '--skip-test-db',
         ($self->{user} ? "--user=$self->{user}" : ()));
@@ -105,10 +120,7 @@ sub command_line {
     my $root = $self->{root};
     return as_user($self->{user}, "$PG_BIN/postgres", '-D', "$root/data")
         if $self->{driver} eq 'pgsql';
-    return as_user($self->{user}, '/usr/sbin/mariadbd', '--no-defaults', "--datadir=$root/data",
-        "--socket=$root/socket", "--pid-file=$root/pid", "--port=$self->{port}",
-        '--bind-address=127.0.0.1', '--innodb-flush-log-at-trx-commit=2', '--innodb-flush-method=nosync', '--max-connections=300',
-        '--character-set-server=latin1', split ' ', $self->{settings});
+    return as_user($self->{user}, '/usr/sbin/mariadbd', "--defaults-file=$root/my.cnf");
 }
 
 sub launch {
