@@ -59,9 +59,13 @@ SELECT j.value, least((SELECT count(*) FROM mail
 FROM JSON_TABLE(%s, '$[*]' COLUMNS (ordinal FOR ORDINALITY, value varchar(255) CHARACTER SET utf8mb4 PATH '$')) AS j
 ORDER BY j.ordinal
 
--- These (JSON array of ids) pass the limits now.
+-- These (JSON array of ids) pass the limits now. A join, here and below: UPDATE reads the whole table
+-- for the rows of an IN.
 -- name: mail_pass
-UPDATE mail SET passed_us = %lld WHERE id IN (SELECT j.value FROM JSON_TABLE(%s, '$[*]' COLUMNS (value bigint PATH '$')) AS j)
+UPDATE (SELECT %lld AS us) AS now
+CROSS JOIN JSON_TABLE(%s, '$[*]' COLUMNS (id bigint PATH '$')) AS j
+JOIN mail FORCE INDEX (PRIMARY) ON mail.id = j.id
+SET mail.passed_us = now.us
 
 -- The octets of a mail, once: octets, id, token.
 -- name: mail_keep
@@ -73,7 +77,7 @@ UPDATE (SELECT %lld AS state_us, %lld AS next_us) AS now
 CROSS JOIN JSON_TABLE(%s, '$[*]' COLUMNS (
         id bigint PATH '$[0]', token varchar(64) CHARACTER SET utf8mb4 PATH '$[1]', state varchar(10) CHARACTER SET utf8mb4 PATH '$[2]',
         detail varchar(2000) CHARACTER SET utf8mb4 PATH '$[3]', delay_us bigint PATH '$[4]', tries integer PATH '$[5]')) AS j
-JOIN mail ON mail.id = j.id AND mail.lease_token = j.token
+JOIN mail FORCE INDEX (PRIMARY) ON mail.id = j.id AND mail.lease_token = j.token
 SET mail.state = j.state, mail.detail = j.detail, mail.tries = mail.tries + j.tries,
     mail.state_us = CASE j.state WHEN 'queued' THEN mail.state_us ELSE now.state_us END,
     mail.next_us = now.next_us + j.delay_us, mail.claims = 0,
@@ -94,11 +98,14 @@ AND (state = 'queued' OR next_us <= %lld) AND state_us < %lld LIMIT 500
 
 -- The same, given up: now, why, ids, now, then.
 -- name: mail_expire
-UPDATE mail SET state = 'failed', state_us = %lld,
-                detail = %s || CASE detail WHEN '' THEN '' ELSE '; last: ' || detail END,
-                lease_token = NULL, owner = NULL
-WHERE id IN (SELECT j.value FROM JSON_TABLE(%s, '$[*]' COLUMNS (value bigint PATH '$')) AS j) AND state IN ('queued', 'sending')
-AND (state = 'queued' OR next_us <= %lld) AND state_us < %lld
+UPDATE (SELECT %lld AS us, %s AS why) AS now
+CROSS JOIN JSON_TABLE(%s, '$[*]' COLUMNS (id bigint PATH '$')) AS j
+JOIN mail FORCE INDEX (PRIMARY) ON mail.id = j.id
+SET mail.state = 'failed', mail.state_us = now.us,
+    mail.detail = now.why || CASE mail.detail WHEN '' THEN '' ELSE '; last: ' || mail.detail END,
+    mail.lease_token = NULL, mail.owner = NULL
+WHERE mail.state IN ('queued', 'sending')
+AND (mail.state = 'queued' OR mail.next_us <= %lld) AND mail.state_us < %lld
 
 -- Mails of each site but these that nobody has touched since then: JSON array of sites, then.
 -- name: mail_strays

@@ -90,6 +90,7 @@ FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         words mediumtext CHARACTER SET utf8mb4 PATH '$[1]')) AS j
 ON DUPLICATE KEY UPDATE ticket = ticket_words.ticket
 
+-- FORCE INDEX, here and below: of a small table MariaDB would rather read all rows, and lock them.
 -- option: mail_insert
 INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language,
                   state, detail, state_us, created_us, next_us, message_id)
@@ -105,7 +106,7 @@ FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         language varchar(64) CHARACTER SET utf8mb4 PATH '$[5]',
         reason varchar(2000) CHARACTER SET utf8mb4 PATH '$[6]',
         random varchar(40) CHARACTER SET utf8mb4 PATH '$[7]')) AS j
-JOIN ticket AS t ON t.id = j.id
+JOIN ticket AS t FORCE INDEX (id) ON t.id = j.id
 ON DUPLICATE KEY UPDATE ticket = mail.ticket
 
 -- name: ticket_by_id
@@ -139,7 +140,8 @@ FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         ordinal FOR ORDINALITY,
         id varchar(36) CHARACTER SET utf8mb4 PATH '$[0]',
         number bigint PATH '$[1]')) AS j
-JOIN ticket AS t ON t.number = coalesce(j.number, (SELECT number FROM ticket WHERE id = j.id))
+JOIN ticket AS t FORCE INDEX (PRIMARY)
+    ON t.number = coalesce(j.number, (SELECT number FROM ticket WHERE id = j.id))
 ORDER BY t.number, j.ordinal FOR UPDATE
 
 -- name: status_write
@@ -148,7 +150,7 @@ UPDATE JSON_TABLE(%s, '$[*]' COLUMNS (
         status smallint PATH '$[1]',
         version bigint PATH '$[2]',
         updated_us bigint PATH '$[3]')) AS j
-JOIN ticket ON ticket.number = j.number
+JOIN ticket FORCE INDEX (PRIMARY) ON ticket.number = j.number
 SET ticket.status = j.status, ticket.version = j.version, ticket.updated_us = j.updated_us
 
 -- name: event_insert
