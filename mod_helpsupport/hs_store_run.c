@@ -5,14 +5,15 @@
 
 #include <apr_strings.h>
 
-/* The first try meets what was lost while nobody looked, the second a connection that was just
- * checked. A third is for a transaction that the database undid. */
+/* The first try meets a schema that was changed while nobody looked, the second a connection that
+ * is new. */
 #define TRIES 3
 
 /* A server that goes down takes its sessions one by one: what is asked meanwhile can lose several
- * connections that were just checked. So it is asked again more often, after a growing pause. */
-#define TRIES_LOST 10
-#define LOST_WAIT_US 10000
+ * connections that were just checked. And a transaction that a deadlock undid can meet the next
+ * one. So these are tried again more often, after a growing pause. */
+#define TRIES_PASSING 10
+#define PAUSE_US 10000
 
 const char *hs_store_sql(const hs_store *store, int sql)
 {
@@ -59,13 +60,14 @@ static int is_passing(const hs_error *error)
 /* Whether there is another try after try number `try`, from 0; waits for it. */
 static int is_tried_again(const hs_error *error, int try, apr_time_t deadline)
 {
-    if (error->code != HS_DB_LOST && error->code != HS_OUTCOME_UNKNOWN) {
+    if (error->code != HS_DB_LOST && error->code != HS_DB_BUSY &&
+        error->code != HS_OUTCOME_UNKNOWN) {
         return try + 1 < TRIES;
     }
-    if (try + 1 >= TRIES_LOST || apr_time_now() >= deadline) {
+    if (try + 1 >= TRIES_PASSING || apr_time_now() >= deadline) {
         return 0;
     }
-    apr_sleep(LOST_WAIT_US * try);
+    apr_sleep(PAUSE_US * try);
     return 1;
 }
 
@@ -180,9 +182,6 @@ static hs_error *write_again(hs_store *store, const writing *self, apr_time_t de
             unknown = error;
         }
         if (unknown ? self->again == HS_STORE_BLIND : !is_passing(error)) {
-            break;
-        }
-        if (error->code == HS_DB_BUSY && apr_time_now() >= deadline) {
             break;
         }
         if (!is_tried_again(error, try, deadline)) {

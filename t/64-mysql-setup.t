@@ -168,8 +168,7 @@ lc-messages = de_DE
 sql-mode = ANSI_QUOTES,NO_BACKSLASH_ESCAPES,EMPTY_STRING_IS_NULL,PAD_CHAR_TO_FULL_LENGTH
 init-connect = "SET autocommit = 0, completion_type = 'RELEASE', sql_safe_updates = 1, sql_big_selects = 0, max_join_size = 1, sql_select_limit = 1, sql_auto_is_null = 1, unique_checks = 0, tx_read_only = 1, time_zone = '-11:00', collation_connection = latin1_german1_ci"
 END
-    my $hs = HSOutage::start_httpd($strange,
-        server => "StartServers 1\nServerLimit 1\nThreadsPerChild 64\nMaxRequestWorkers 64\n");
+    my $hs = HSOutage::start_httpd($strange);
     my $id = $hs->post('/help-support/u', submission(name => "Zo\x{eb} \x{1f600}", message => 'a\\b "c" \'d\''))->{json}{id};
     my $ticket = $hs->get("/help-support/$id")->{json};
     is "$ticket->{name} $ticket->{message}", "Zo\x{eb} \x{1f600} a\\b \"c\" 'd'", 'a ticket comes back';
@@ -180,11 +179,17 @@ END
     HSOutage::wait_for_answers($load, 500);
     HSOutage::nothing_failed($hs, $load->stop);
     is scalar @{$hs->get('/help-support?q=jane')->{json}} > 1, 1, 'a search finds more than one';
+    is $hs->stop, 0, 'a clean end';
+    $hs = HSOutage::start_httpd($strange,
+        server => "StartServers 1\nServerLimit 1\nThreadsPerChild 64\nMaxRequestWorkers 64\n");
     # Of one httpd process, 40 messages at once whose words take 54 KB each: what may wait is written
     # together, but a statement must fit into a packet.
     my $long = HSLoad->start($hs, clients => 40, count => 3, keys => 0, message => " \x{10428}" x 4900);
     HSOutage::nothing_failed($hs, $long->wait);
-    is $hs->stop, 0, 'a clean end';
+    # Many small transactions at once, on small tables.
+    local $ENV{HS_TEST_DB} = "mysql $strange->{params}";
+    my ($status, $out) = command("$Bin/../" . ($ENV{HS_BUILD} // 'build/release') . '/unit/test_store');
+    is $status, 0, 'the unit tests pass' or diag $out =~ /^not ok.*/mg;
 };
 
 done_testing;

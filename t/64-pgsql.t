@@ -60,7 +60,7 @@ subtest 'sessions that are ended under load fail no request' => sub {
 subtest 'connections that are cut: a lost answer to COMMIT makes no second ticket' => sub {
     my $proxy = HSProxy->start($server->{port});
     my $hs = HSOutage::start_httpd($server, port => $proxy->{port});
-    HSOutage::cut_connections($hs, $proxy, 100 * $rounds);
+    HSOutage::cut_connections($hs, $proxy, 0.1, 100 * $rounds);
 };
 
 subtest 'a server that hangs stops no static file' => sub {

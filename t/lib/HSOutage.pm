@@ -73,8 +73,8 @@ sub nothing_failed {
 
 # Each exchange with the server is cut with that probability, before or after it was done.
 sub cut_connections {
-    my ($hs, $proxy, $answers) = @_;
-    for my $mode ('after 0.1', 'before 0.1') {
+    my ($hs, $proxy, $chance, $answers) = @_;
+    for my $mode ("after $chance", "before $chance") {
         my $load = HSLoad->start($hs, clients => 6, changes => 0.3);
         $proxy->mode($mode);
         wait_for_answers($load, $answers);
@@ -99,7 +99,7 @@ sub hangs {
     is $hs->post('/help-support/u', submission())->{status}, 201, 'all is well';
     $hang->();
     my $load = HSLoad->start($hs, clients => 40, keys => 0, fresh => 1);
-    my ($worst, $count, $end) = (0, 0, time + 12);
+    my ($worst, $count, $end) = (0, 0, time + 8);
     while (time < $end) {
         my $start = time;
         my @answers = ($hs->request(GET => '/static.txt'), $hs->request(OPTIONS => '/help-support'));
@@ -114,7 +114,7 @@ sub hangs {
     is_deeply [grep { $_->{status} != 503 } @$ledger], [], 'every submission is refused';
     is_deeply [grep { !$_->{retry_after} } @$ledger], [], 'with Retry-After';
     cmp_ok $slow[0], '<', 12, "after $slow[0] s at most";
-    cmp_ok scalar @$ledger, '>', 400, 'and soon at once';
+    cmp_ok scalar @$ledger, '>', 200, 'and soon at once';
     $resume->();
     wait_until('it recovers', sub { $hs->post('/help-support/u', submission())->{status} == 201 });
     # Each of httpd's processes finds out by itself.
