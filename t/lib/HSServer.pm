@@ -145,6 +145,7 @@ sub stop {
     my %signal = $self->{driver} eq 'pgsql' ? (fast => 'INT', immediate => 'QUIT')
                                             : (fast => 'TERM', immediate => 'KILL');
     kill $signal{$how // 'fast'}, $pid;
+    kill 'CONT', $pid;    # where a test had stopped it
     waitpid $pid, 0;
 }
 
