@@ -103,6 +103,10 @@ static const state_class classes[] = {
     {"XX", HS_UNAVAILABLE, "look at the server's own log"},
 };
 
+/* Also what we say after hs_conn_cut_overdue, which libpq can't tell from the server's doing. */
+#define LOST_ADVICE                                                                                \
+    "lost, or no answer in time: look at the server's log, and at the standby that COMMIT awaits"
+
 /* apr_dbd's status is 7 for every error. One without a state is libpq's own: it could not send or
  * read, though PQstatus may call the connection good until it is used again. */
 static hs_code classify(void *native, int status, const char **advice)
@@ -112,6 +116,7 @@ static hs_code classify(void *native, int status, const char **advice)
     (void)status;
     *advice = NULL;
     if (!state || !is_connected(native)) {
+        *advice = LOST_ADVICE;
         return HS_DB_LOST;
     }
     for (apr_size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++) {

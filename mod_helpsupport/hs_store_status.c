@@ -187,8 +187,9 @@ static hs_error *write_group(hs_store *store, hs_conn *conn, void *baton, apr_po
     /* A server's clock comes with the rows. */
     all->now = rows->count > 0 && rows->columns > 12 ? hs_rows_number(rows, 0, 12) : apr_time_now();
     decide_all(all, rows, pool);
+    /* Committed all the same: what an earlier try did may not have reached PostgreSQL's standby,
+     * and the locks make this transaction wait for it. */
     if (all->change_count == 0) {
-        hs_db_rollback(store->db, conn);
         return NULL;
     }
     hs_buffer_putc(&all->events, ']');

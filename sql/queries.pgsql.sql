@@ -117,9 +117,12 @@ JOIN idempotency_key AS k ON k.user_id = j.v->>0 AND k.key_text = j.v->>1
 JOIN ticket AS t ON t.id = k.ticket_id
 ORDER BY j.ordinal
 
+-- A row can be seen that no standby has yet: its session was ended while it waited for that, or the
+-- server started again. The lock makes this a write, which waits for the standby like any other.
 -- name: ticket_look
 SELECT t.id, t.number, t.created_us
 FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v) JOIN ticket AS t ON t.id = j.v->>0
+FOR KEY SHARE OF t
 
 -- name: ticket_by_id
 SELECT number, id, user_id, name, phone_number, email, message,
