@@ -24,6 +24,7 @@ my $PATIENCE = 60;
 # Options, all optional:
 #   clients  processes (4)
 #   changes  share of requests that change the status of a ticket of the client's own (0)
+#   reads    share of requests that read such a ticket (0)
 #   keys     share of submissions with an Idempotency-Key (0.5)
 #   padding  octets added to each message (0)
 #   message  what each message says after its mark
@@ -35,7 +36,7 @@ sub start {
     my ($class, $hs, %option) = @_;
     my $self = bless {hs => $hs, %option}, $class;
     $self->{folder} = File::Temp->newdir('helpsupport-load-XXXXXX', TMPDIR => 1);
-    $self->{token} = $hs->token if $self->{changes};
+    $self->{token} = $hs->token if $self->{changes} || $self->{reads};
     for my $client (1 .. $self->{clients} // 4) {
         my $pid = fork // die "fork: $!\n";
         if (!$pid) {
@@ -51,7 +52,9 @@ sub start {
 # End the clients, each after the request it is at, and return what all have noted: a list of
 #   {what => submit, id, body, key, status, json, seconds, retry_after, tries}
 #   {what => change, ticket, to, status, seconds, retry_after}
-# where status 0 is no answer, and `tries` counts how often it was sent.
+#   {what => read, ticket, status, seconds, retry_after}
+# where status 0 is no answer, `tries` counts how often it was sent, and `answers` holds how often it
+# got which: "201", "503 problem later" (problem+json with Retry-After), "0".
 sub stop {
     my ($self) = @_;
     kill 'USR1', @{$self->{pids}};
@@ -107,15 +110,26 @@ sub run_client {
     my ($serial, @own) = (0);
     until ($is_over || ($self->{count} && $serial >= $self->{count})) {
         $serial++;
-        my $is_change = @own && rand() < ($self->{changes} // 0);
-        my $entry = $is_change ? $self->change($own[rand @own])
-            : $self->submit("$$-$client-$serial", \$is_over);
-        push @own, $entry->{json}{id} if !$is_change && $entry->{status} == 201;
+        my $entry = $self->one_request("$$-$client-$serial", \@own, \$is_over);
         print $out $JSON->encode($entry) . "\n";
-        sleep 0.05 if $entry->{status} == 503 || !$entry->{status};
+        sleep 0.05 if is_failure($entry->{status});
         sleep $self->{pause} if $self->{pause};
     }
     close $out or die "ledger: $!\n";
+}
+
+# Nothing is known to be done: no answer, or one that says so, perhaps a proxy's.
+sub is_failure { return $_[0] =~ /^(?:0|502|503|504)$/ }
+
+sub one_request {
+    my ($self, $mark, $own, $is_over) = @_;
+    my $chance = @$own ? rand() : 1;
+    my $changes = $self->{changes} // 0;
+    return $self->change($own->[rand @$own]) if $chance < $changes;
+    return $self->look($own->[rand @$own]) if $chance < $changes + ($self->{reads} // 0);
+    my $entry = $self->submit($mark, $is_over);
+    push @$own, $entry->{json}{id} if $entry->{status} == 201;
+    return $entry;
 }
 
 sub submit {
@@ -133,7 +147,7 @@ sub submit {
     for (;;) {
         $entry{tries}++;
         $self->exchange(\%entry, 'POST', "/help-support/user-$mark", $headers, $body);
-        last if !$entry{key} || ($entry{status} && $entry{status} != 503);
+        last if !$entry{key} || !is_failure($entry{status});
         last if time - $start > $PATIENCE || ($$is_over && time - $start > 10);
         sleep 0.05;
     }
@@ -144,6 +158,14 @@ sub change {
     my ($self, $ticket) = @_;
     my %entry = (what => 'change', ticket => $ticket, to => $STATUSES[rand @STATUSES]);
     $self->exchange(\%entry, 'PATCH', "/help-support/$ticket/status?status=$entry{to}",
+        "Authorization: Bearer $self->{token}\r\n", '');
+    return \%entry;
+}
+
+sub look {
+    my ($self, $ticket) = @_;
+    my %entry = (what => 'read', ticket => $ticket);
+    $self->exchange(\%entry, 'GET', "/help-support/$ticket",
         "Authorization: Bearer $self->{token}\r\n", '');
     return \%entry;
 }
@@ -170,6 +192,9 @@ sub exchange {
     $entry->{replayed} = 1 if $parsed->{headers}{'idempotency-replayed'};
     $entry->{retry_after} = $parsed->{headers}{'retry-after'};
     $entry->{seconds} = time - $start;
+    $entry->{answers}{join ' ', $entry->{status} || 0,
+        ($parsed->{headers}{'content-type'} // '') eq 'application/problem+json' ? 'problem' : (),
+        defined $entry->{retry_after} ? 'later' : ()}++;
     $entry->{cut} = length $answer if !$parsed->{status} && length $answer;
 }
 

@@ -3,6 +3,7 @@ package HSServer;    # private PostgreSQL and MariaDB servers for tests
 #
 #   my $server = HSServer->get('pgsql');           # one for the whole run of the tests
 #   my $own = HSServer->start('pgsql');            # one of its own, for a test that restarts it
+#   my $standby = $own->standby;                   # what follows it; PostgreSQL's alone
 #   my $db = $server->database;                    # "pgsql host=... dbname=...", new and empty
 #
 # HS_PGSQL and HS_MYSQL hold the parameters of a server that is there already, as a role that may
@@ -11,6 +12,7 @@ use strict;
 use warnings;
 use File::Temp ();
 use HS qw(command free_port wait_until);
+use HSMail qw(children);
 use IO::Socket::UNIX;
 use POSIX qw(setsid);
 use Time::HiRes qw(sleep);
@@ -55,15 +57,22 @@ sub as_user {
 # $settings: more lines of the server's configuration.
 sub start {
     my ($class, $driver, $settings) = @_;
+    my $self = $class->new($driver);
+    $self->{settings} = $settings // '';
+    $driver eq 'pgsql' ? $self->make_pgsql : $self->make_mysql;
+    $self->launch;
+    return $self;
+}
+
+# A folder and a port for a server.
+sub new {
+    my ($class, $driver) = @_;
     my $user = user_of($driver);
-    my $self = bless {driver => $driver, user => $user, port => free_port(),
-        settings => $settings // ''}, $class;
+    my $self = bless {driver => $driver, user => $user, port => free_port()}, $class;
     $self->{temp} = File::Temp->newdir('hs-server-XXXXXX', TMPDIR => 1);
     my $root = $self->{root} = "$self->{temp}";
     chmod 0755, $root;
     chown((getpwnam $user)[2, 3], $root) if $user;
-    $driver eq 'pgsql' ? $self->make_pgsql : $self->make_mysql;
-    $self->launch;
     push @STARTED, $self;
     return $self;
 }
@@ -79,6 +88,12 @@ sub make_pgsql {
     my ($self) = @_;
     must(as_user($self->{user}, "$PG_BIN/initdb", '-D', "$self->{root}/data", '-A', 'trust', '-E',
         'UTF8', '--locale', 'C.UTF-8', '-U', 'postgres', '--no-sync'));
+    $self->configure_pgsql;
+}
+
+# The last line of a name counts.
+sub configure_pgsql {
+    my ($self) = @_;
     open my $out, '>>', "$self->{root}/data/postgresql.conf" or die "postgresql.conf: $!\n";
     print $out <<"END";
 listen_addresses = '127.0.0.1'
@@ -90,6 +105,37 @@ $self->{settings}
 END
     close $out;
     $self->{params} = "host=$self->{root} port=$self->{port} user=postgres";
+}
+
+# A copy of this PostgreSQL server that follows it, on `port` or a free one.
+sub standby {
+    my ($self, $port) = @_;
+    my $copy = (ref $self)->new('pgsql');
+    $copy->{port} = $port // $copy->{port};
+    $copy->{settings} = $self->{settings};
+    must(as_user($self->{user}, "$PG_BIN/pg_basebackup", '-D', "$copy->{root}/data", '-d',
+        $self->{params}, '-R', '-c', 'fast', '--no-sync'));
+    $copy->configure_pgsql;
+    $copy->launch;
+    return $copy;
+}
+
+# From now on a COMMIT waits until the standby has it, as everything before then has arrived.
+sub await_standby {
+    my ($self) = @_;
+    $self->sql(q{ALTER SYSTEM SET synchronous_standby_names = '*'});
+    $self->sql('SELECT pg_reload_conf()');
+    wait_until('the standby is synchronous', sub {
+        $self->sql('SELECT sync_state FROM pg_stat_replication') eq 'sync';
+    });
+    $self->sql(q{SELECT pg_logical_emit_message(true, 'test', '')});
+}
+
+# Make the standby a primary, which waits for nobody; returns when it is one.
+sub promote {
+    my ($self) = @_;
+    $self->sql('SELECT pg_promote()');
+    wait_until('it is the primary', sub { $self->sql('SELECT pg_is_in_recovery()') eq 'f' });
 }
 
 sub make_mysql {
@@ -147,6 +193,25 @@ sub stop {
     kill $signal{$how // 'fast'}, $pid;
     kill 'CONT', $pid;    # where a test had stopped it
     waitpid $pid, 0;
+}
+
+# As when its machine is lost: no process has time to say anything. Its folder goes with the object.
+sub lose {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    kill 'STOP', $pid;    # or it would start others
+    kill 'KILL', $pid, children($pid);
+    waitpid $pid, 0;
+    @STARTED = grep { $_ != $self } @STARTED;
+    forget_segment("$self->{root}/data/postmaster.pid");
+}
+
+# What PostgreSQL's next start in that folder would remove: the shared memory of the last one, whose
+# id is the second of the seventh line.
+sub forget_segment {
+    my ($path) = @_;
+    my (undef, $id) = split ' ', (split /\n/, HS::slurp($path))[6] // '';
+    shmctl $id, 0, 0 if $id;    # IPC_RMID
 }
 
 sub restart {
