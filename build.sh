@@ -21,7 +21,7 @@ build_packages=(gcc make perl apache2-bin apache2-dev libapr1-dev libaprutil1-de
 run_packages=(libaprutil1-dbd-sqlite3 libaprutil1-dbd-pgsql libaprutil1-dbd-mysql curl
     python3 python3-aiosmtpd)
 test_packages=(git clang clang-tidy clang-format cppcheck shellcheck mandoc sqlite3 openssl wrk chromium
-    spamassassin slapd libapache2-mod-auth-openidc postgresql mariadb-server pgbouncer)
+    spamassassin slapd libapache2-mod-auth-openidc postgresql mariadb-server pgbouncer haproxy)
 
 # install PACKAGE...: those that are not there yet.
 install() {
