@@ -54,6 +54,17 @@ sub tally {
 
 sub slowest { return (sort { $b <=> $a } map { $_->{seconds} } @{$_[0]})[0] }
 
+# How long a write takes at most while all is well, under the load that there is.
+sub usual {
+    my ($slowest, $front) = (0, shift // $cluster);
+    for (1 .. 10) {
+        my $start = time;
+        $front->post('/help-support/usual', submission());
+        $slowest = time - $start if time - $start > $slowest;
+    }
+    return $slowest;
+}
+
 # What must be true of the tables.
 sub damage {
     my %queries = (
@@ -85,7 +96,7 @@ sub wait_for_mails {
     wait_until('all mails are out', sub {
         my $now = $relay->mail_count;
         ($count, $since) = ($now, time) if $now != $count;
-        if (time - $since > 4 && !$option{is_back}) {
+        if (time - $since > 6 && !$option{is_back}) {
             $leases += $cluster->let_time_pass;
             $since = time;
         }
@@ -129,6 +140,17 @@ sub waiting {
     return $cluster->sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'});
 }
 
+subtest "README's haproxy" => sub {
+    my ($backend) = HS::slurp("$Bin/../README.md") =~ /^```haproxy\n(.*?)^```/ms;
+    my $file = File::Temp->new;
+    print $file "defaults\n    timeout connect 1s\n    timeout client 60s\n    timeout server 60s\n"
+        . "frontend api\n    mode http\n    bind 127.0.0.1:1\n    default_backend nodes\n$backend";
+    close $file;
+    my ($status, $out, $err) = command(HSCluster::haproxy(), '-c', '-f', "$file");
+    is $status, 0, 'is one' or diag $out . $err;
+    unlike $out . $err, qr/WARN/i, 'without a warning';
+};
+
 start_cluster();
 
 subtest 'what no standby has is not acknowledged' => sub {
@@ -136,12 +158,13 @@ subtest 'what no standby has is not acknowledged' => sub {
     my $load = start_load();
     wait_for_answers($load, 50);
     $load->stop;
+    my ($one, $other) = @{$cluster->{nodes}};
     my %request = (
-        'a submission' => sub { $cluster->post('/help-support/u', submission()) },
+        'a submission' => sub { $one->post('/help-support/u', submission()) },
         'one with a key' => sub {
-            $cluster->post('/help-support/u', submission(), headers => {'Idempotency-Key' => 'k'});
+            $other->post('/help-support/u', submission(), headers => {'Idempotency-Key' => 'k'});
         },
-        'a change' => sub { $cluster->patch("/help-support/$id/status?status=closed") },
+        'a change' => sub { $one->patch("/help-support/$id/status?status=closed") },
     );
     $cluster->{standby}->stop('immediate');
     my $before = $cluster->sql('SELECT count(*) FROM ticket');
@@ -154,10 +177,13 @@ subtest 'what no standby has is not acknowledged' => sub {
         close STDOUT;
         POSIX::_exit(0);
     }
-    # Whoever waits is ended, and what it wrote can then be seen by those who ask again.
-    wait_until('COMMITs wait', sub { waiting() >= 3 });
-    $cluster->sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'});
-    wait_until('they are seen', sub { $cluster->sql('SELECT count(*) FROM ticket') == $before + 2 });
+    # Whoever waits is ended: what it wrote can then be seen, also by those who ask again.
+    wait_until('all is seen', sub {
+        $cluster->sql('SELECT pg_terminate_backend(pid) FROM pg_stat_activity '
+                . q{WHERE wait_event = 'SyncRep'});
+        $cluster->sql("SELECT count(*), max(status) FILTER (WHERE id = '$id') FROM ticket")
+            eq $before + 2 . '|3';
+    });
     is $cluster->get("/help-support/$id")->{status}, 200, 'reading goes on';
     is $_->request(GET => '/static.txt')->{status}, 200, 'so do static files' for @{$cluster->{nodes}};
     is readline($answer{$_}), '503 later', "$_ is told to try later" for sort keys %request;
@@ -172,6 +198,7 @@ subtest 'the primary is lost, the standby promoted' => sub {
     for my $kill (1 .. $kills) {
         my $load = start_load();
         wait_for_answers($load, 300);
+        my $usual = usual();
         my $asking = $cluster->ask_static;
         # Longer than a request may wait, so that all is seen: waiting, refusing, coming back.
         my $since = $cluster->fail_over($kill == 1 ? 7 : rand 8);
@@ -179,10 +206,8 @@ subtest 'the primary is lost, the standby promoted' => sub {
         wait_for_answers($load, 300);
         my $static = $cluster->slowest_static($asking);
         my $ledger = $load->stop;
-        my $usual = slowest([@$ledger[0 .. 100]]);
         note "kill $kill: nodes write after @back s, a static file takes $static s at most";
-        # the pause between attempts is a second
-        cmp_ok $_, '<', 2 + $usual, 'a node writes within 2 s' for @back;
+        cmp_ok $_, '<', 2 + 2 * $usual, 'a node writes within 2 s' for @back;
         cmp_ok $static, '<', 1, 'static files never wait';
         my $tally = tally($ledger);
         is_deeply [grep { !$FINE{$_} } keys %$tally], [], 'answers are right, or 503';
@@ -280,9 +305,11 @@ subtest 'a primary that is a black hole' => sub {
         way => sub { ($proxy = HSProxy->start($_[0]))->{port} });
     my $node = $far->{nodes}[0];
     is $node->post('/help-support/u', submission())->{status}, 201, 'all is well';
+    my $load = HSLoad->start($far, clients => 6, changes => 0.2, reads => 0.2);
+    wait_for_answers($load, 50);
+    my $usual = usual($far);
     $proxy->mode('hole');
     my $asking = $far->ask_static;
-    my $load = HSLoad->start($far, clients => 6, changes => 0.2, reads => 0.2);
     $node->wait_for_log(qr/HS0010/);
     $far->{primary}->lose;
     my @back = $far->back_after($far->promote);
@@ -290,7 +317,7 @@ subtest 'a primary that is a black hole' => sub {
     cmp_ok $far->slowest_static($asking), '<', 1, 'static files never wait';
     my $ledger = $load->stop;
     note "back after $back[0] s, the slowest answer took ", slowest($ledger), ' s';
-    cmp_ok $back[0], '<', 2 + 2 + 1, 'a write succeeds within connect_timeout and 2 s';
+    cmp_ok $back[0], '<', 2 + 2 + 2 * $usual, 'a write succeeds within connect_timeout and 2 s';
     is_deeply [grep { !$FINE{$_} } keys %{tally($ledger)}], [], 'answers are right, or 503';
     cmp_ok slowest($ledger), '<', 10, 'nothing hangs';
     is_deeply HSLoad::missing($far, $ledger), [], 'nothing acknowledged is missing';
@@ -303,6 +330,7 @@ subtest 'MariaDB is restarted, and lost' => sub {
     for my $kill (1 .. ($is_long ? 20 : 2)) {
         my $load = start_load();
         wait_for_answers($load, 200);
+        my $usual = usual();
         $cluster->{primary}->stop($kill % 2 ? 'immediate' : 'fast');
         # Longer than a request may wait, in every other pair.
         sleep 7 if $kill % 4 >= 2;
@@ -311,7 +339,7 @@ subtest 'MariaDB is restarted, and lost' => sub {
         wait_for_answers($load, 100);
         my $ledger = $load->stop;
         note "kill $kill: nodes write after @back s";
-        cmp_ok $_, '<', 2 + slowest([@$ledger[0 .. 100]]), 'a node writes within 2 s' for @back;
+        cmp_ok $_, '<', 2 + 2 * $usual, 'a node writes within 2 s' for @back;
         is_deeply [grep { !$FINE{$_} } keys %{tally($ledger)}], [], 'answers are right, or 503';
         cmp_ok slowest($ledger), '<', 15, 'nothing hangs';
         nothing_lost($ledger);
