@@ -141,16 +141,20 @@ apr_time_t hs_db_deadline(const hs_db *db)
     return apr_time_now() + db->opts->timeout_us;
 }
 
-/* Cut what waits for an answer for longer than a statement may take. */
+/* Cut what waits for an answer for longer than a statement may take. Then none of the others is
+ * used again, as after a change of the schema: each would have to be asked whether it lives, and
+ * where the host is a black hole each would take as long. */
 static void cut_overdue(void *baton)
 {
     hs_db *db = baton;
     apr_time_t since = apr_time_now() - db->conn_opts.statement_us - OVERDUE_US;
+    int has_cut = 0;
 
     apr_thread_mutex_lock(db->mutex);
     for (int i = 0; i < db->all_count; i++) {
-        hs_conn_cut_overdue(db->all[i], since);
+        has_cut |= hs_conn_cut_overdue(db->all[i], since);
     }
+    db->schemas += has_cut != 0;
     apr_thread_mutex_unlock(db->mutex);
 }
 

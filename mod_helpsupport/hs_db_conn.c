@@ -355,13 +355,12 @@ hs_conn_stamp *hs_conn_stamp_of(hs_conn *conn)
     return &conn->stamp;
 }
 
-void hs_conn_cut_overdue(hs_conn *conn, apr_time_t since)
+int hs_conn_cut_overdue(hs_conn *conn, apr_time_t since)
 {
     apr_time_t call_us = conn->call_us;
 
-    if (call_us && call_us < since && conn->socket >= 0 && !conn->is_unlimited) {
-        shutdown(conn->socket, SHUT_RDWR);
-    }
+    return call_us && call_us < since && conn->socket >= 0 && !conn->is_unlimited &&
+           shutdown(conn->socket, SHUT_RDWR) == 0;
 }
 
 hs_conn_fault hs_conn_look(hs_conn *conn)

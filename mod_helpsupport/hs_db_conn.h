@@ -61,9 +61,9 @@ void hs_conn_close(hs_conn *conn);
 hs_conn_stamp *hs_conn_stamp_of(hs_conn *conn);
 
 /* Cut it where the call that is at it began before `since`: a server that neither answers nor
- * closes would hold its thread for ever. The call then fails with HS_DB_LOST. Thread: any other;
- * the connection must not be closed meanwhile. */
-void hs_conn_cut_overdue(hs_conn *conn, apr_time_t since);
+ * closes would hold its thread for ever. The call then fails with HS_DB_LOST. Returns whether it
+ * did. Thread: any other; the connection must not be closed meanwhile. */
+int hs_conn_cut_overdue(hs_conn *conn, apr_time_t since);
 
 /* Whether it can be used again; tells it about a file that was moved. Asks no server. */
 hs_conn_fault hs_conn_look(hs_conn *conn);

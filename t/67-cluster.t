@@ -310,7 +310,8 @@ subtest 'a primary that is a black hole' => sub {
     my $usual = usual($far);
     $proxy->mode('hole');
     my $asking = $far->ask_static;
-    $node->wait_for_log(qr/HS0010/);
+    # As long as connections are kept that wait for an answer.
+    sleep 4;
     $far->{primary}->lose;
     my @back = $far->back_after($far->promote);
     wait_for_answers($load, 50);
@@ -319,7 +320,7 @@ subtest 'a primary that is a black hole' => sub {
     note "back after $back[0] s, the slowest answer took ", slowest($ledger), ' s';
     cmp_ok $back[0], '<', 2 + 2 + 2 * $usual, 'a write succeeds within connect_timeout and 2 s';
     is_deeply [grep { !$FINE{$_} } keys %{tally($ledger)}], [], 'answers are right, or 503';
-    cmp_ok slowest($ledger), '<', 10, 'nothing hangs';
+    cmp_ok slowest($ledger), '<', 8, 'nothing hangs';
     is_deeply HSLoad::missing($far, $ledger), [], 'nothing acknowledged is missing';
     is $far->stop, 0, 'a clean end';
 };
