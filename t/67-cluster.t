@@ -154,7 +154,8 @@ subtest "README's haproxy" => sub {
 start_cluster();
 
 subtest 'what no standby has is not acknowledged' => sub {
-    my $id = $cluster->post('/help-support/u', submission())->{json}{id};
+    my ($id, $id2) = map { $cluster->post('/help-support/u', submission())->{json}{id} } 1 .. 2;
+    my $etag = $cluster->get("/help-support/$id2")->{headers}{etag};
     my $load = start_load();
     wait_for_answers($load, 50);
     $load->stop;
@@ -165,6 +166,9 @@ subtest 'what no standby has is not acknowledged' => sub {
             $other->post('/help-support/u', submission(), headers => {'Idempotency-Key' => 'k'});
         },
         'a change' => sub { $one->patch("/help-support/$id/status?status=closed") },
+        'one with If-Match' => sub {
+            $other->patch("/help-support/$id2/status?status=closed", headers => {'If-Match' => $etag});
+        },
     );
     $cluster->{standby}->stop('immediate');
     my $before = $cluster->sql('SELECT count(*) FROM ticket');
@@ -181,7 +185,7 @@ subtest 'what no standby has is not acknowledged' => sub {
     wait_until('all is seen', sub {
         $cluster->sql('SELECT pg_terminate_backend(pid) FROM pg_stat_activity '
                 . q{WHERE wait_event = 'SyncRep'});
-        $cluster->sql("SELECT count(*), max(status) FILTER (WHERE id = '$id') FROM ticket")
+        $cluster->sql("SELECT count(*), min(status) FILTER (WHERE id IN ('$id', '$id2')) FROM ticket")
             eq $before + 2 . '|3';
     });
     is $cluster->get("/help-support/$id")->{status}, 200, 'reading goes on';
