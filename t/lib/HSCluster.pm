@@ -36,7 +36,7 @@ my $SIZE = "StartServers 2\nServerLimit 2\nThreadsPerChild 16\nMaxRequestWorkers
 # A standby that lost its primary looks for it every five seconds, and COMMITs wait for the standby.
 my %SETTINGS = (
     pgsql => "wal_retrieve_retry_interval = '100ms'\nwal_keep_size = '512MB'",
-    mysql => '--innodb-flush-log-at-trx-commit=1 --innodb-flush-method=fsync',
+    mysql => "innodb_flush_log_at_trx_commit = 1\ninnodb_flush_method = fsync",
 );
 
 sub is_installed {
