@@ -144,10 +144,13 @@ static void make_pools(hs_courier *courier)
     apr_pool_create(&courier->scratch, courier->pool);
 }
 
+/* The journal's id tells us from nodes that have even their name in common, as containers of one
+ * image may; the name tells us from machines that were copied with their journal. */
 static void open_journal(hs_courier *courier)
 {
     hs_error *error;
 
+    courier->owner = "";
     if (courier->opts.journal_fd <= 0) {
         return;
     }
@@ -155,7 +158,10 @@ static void open_journal(hs_courier *courier)
     if (error) {
         hs_courier_say(courier, HS_COURIER_WARNING,
                        "%s; if this process is killed, some mails may go out twice", error->text);
+        return;
     }
+    courier->owner = apr_psprintf(courier->pool, "%.200s:%s", courier->opts.host,
+                                  hs_journal_owner(courier->journal));
 }
 
 /* What the process before us had sent but not stored. */
@@ -185,8 +191,8 @@ static int recover(hs_courier *courier)
     int count = 0;
     hs_error *error = store_journal(courier);
 
-    if (!error) {
-        error = hs_outbox_release(courier->store, courier->opts.owner, &count, courier->scratch);
+    if (!error && courier->journal) {
+        error = hs_outbox_release(courier->store, courier->owner, &count, courier->scratch);
     }
     if (error) {
         hs_courier_note_trouble(courier, error);

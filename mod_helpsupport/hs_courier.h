@@ -30,12 +30,13 @@ typedef enum hs_courier_level {
 typedef void hs_courier_log(void *baton, hs_courier_level level, const char *text);
 
 typedef struct hs_courier_opts {
-    const char *owner; /* this node and, where it has several databases, which */
-    int connections;   /* sender threads, 1 … HS_SENDERS_MAX; each keeps one connection to each
-                          relay that it used */
+    const char *host; /* this machine's name */
+    int connections;  /* sender threads, 1 … HS_SENDERS_MAX; each keeps one connection to each
+                         relay that it used */
     apr_interval_time_t poll_us; /* how often to look without being woken, jitter comes on top */
-    int journal_fd; /* file of this owner, open for reading and writing, for hs_journal.h; 0: none,
-                       then a kill -9 sends more mails twice */
+    int journal_fd; /* file for hs_journal.h, open for reading and writing, that only couriers of
+                       this machine and database use, one after the other. 0: none; then a kill -9
+                       sends more mails twice, and some wait for their lease to run out */
     hs_courier_log *log;
     void *log_baton;
 } hs_courier_opts;
@@ -49,8 +50,9 @@ typedef struct hs_courier hs_courier;
 hs_error *hs_courier_create(hs_courier **courier, const hs_courier_opts *opts, hs_store *store,
                             const apr_array_header_t *sites, apr_pool_t *pool) HS_MUSTCHECK;
 
-/* Start the sender threads, free this node's old leases, and work until hs_courier_stop; then
- * drain, join the threads and return. Call once, from a thread of its own. */
+/* Free what the courier that had the journal before was sending, start the sender threads, and work
+ * until hs_courier_stop; then drain, join the threads and return. Call once, from a thread of its
+ * own. */
 void hs_courier_run(hs_courier *courier);
 
 /* There may be new mail: look now. Thread: any; cheap, never blocks. */

@@ -201,7 +201,7 @@ static void refresh_templates(hs_courier *courier, hs_post *post)
 static int claim(hs_courier *courier, hs_post *post, int max, int suspects)
 {
     hs_claim what = {.site = post->site->name,
-                     .owner = courier->opts.owner,
+                     .owner = courier->owner,
                      .max = max,
                      .lease_us = HS_COURIER_LEASE_US,
                      .limits = &post->site->limits,

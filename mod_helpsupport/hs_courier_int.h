@@ -59,6 +59,7 @@ struct hs_courier {
     int relay_count;
     hs_senders *senders;
     hs_journal *journal;          /* or NULL */
+    const char *owner;            /* of our leases; "": nobody, only time frees them */
     _Atomic(apr_int64_t) stop_at; /* hs_clock_now; 0: not yet */
 
     /* from here on the running thread's alone */

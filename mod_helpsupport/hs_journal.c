@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_journal.h"
 
+#include "hs_random.h"
+
 #include <apr_strings.h>
 
 #include <errno.h>
@@ -10,7 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MAGIC "mod_helpsupport journal 1"
+#define MAGIC "mod_helpsupport journal 2"
+#define OWNER_OCTETS 16
 
 typedef struct slot {
     atomic_int is_full; /* written last */
@@ -18,7 +21,8 @@ typedef struct slot {
 } slot;
 
 typedef struct image {
-    char magic[32];
+    char magic[32]; /* written last */
+    char owner[2 * OWNER_OCTETS + 1];
     slot slots[HS_JOURNAL_SLOTS];
 } image;
 
@@ -30,6 +34,20 @@ static apr_status_t unmap(void *data)
 {
     munmap(data, sizeof(image));
     return APR_SUCCESS;
+}
+
+/* Returns whether the image is a journal now. */
+static int make_anew(image *made, apr_pool_t *pool)
+{
+    const char *owner = hs_random_hex(OWNER_OCTETS, pool);
+
+    if (!owner) {
+        return 0;
+    }
+    memset(made, 0, sizeof(*made));
+    memcpy(made->owner, owner, sizeof(made->owner));
+    memcpy(made->magic, MAGIC, sizeof(MAGIC));
+    return 1;
 }
 
 hs_error *hs_journal_open(hs_journal **out, int fd, apr_pool_t *pool)
@@ -46,12 +64,17 @@ hs_error *hs_journal_open(hs_journal **out, int fd, apr_pool_t *pool)
         return hs_error_make(pool, HS_UNAVAILABLE, "the journal can't be used: %pm", (void *)&rv);
     }
     apr_pool_cleanup_register(pool, journal->image, unmap, apr_pool_cleanup_null);
-    if (memcmp(journal->image->magic, MAGIC, sizeof(MAGIC)) != 0) {
-        memset(journal->image, 0, sizeof(image));
-        memcpy(journal->image->magic, MAGIC, sizeof(MAGIC));
+    if (memcmp(journal->image->magic, MAGIC, sizeof(MAGIC)) != 0 &&
+        !make_anew(journal->image, pool)) {
+        return hs_error_make(pool, HS_UNAVAILABLE, "the system gives no random octets");
     }
     *out = journal;
     return NULL;
+}
+
+const char *hs_journal_owner(const hs_journal *journal)
+{
+    return journal->image->owner;
 }
 
 int hs_journal_read(const hs_journal *journal, int index, hs_journal_entry *entry)

@@ -26,6 +26,10 @@ typedef struct hs_journal_entry {
  * cleaned up, and `fd` stays the caller's. HS_UNAVAILABLE, and *journal NULL. */
 hs_error *hs_journal_open(hs_journal **journal, int fd, apr_pool_t *pool) HS_MUSTCHECK;
 
+/* Who writes it: random text, made with the file. So only who has the file is taken for the process
+ * that wrote it, whatever else two machines have in common. */
+const char *hs_journal_owner(const hs_journal *journal);
+
 /* Copy what stands in `slot`. Returns 1, or 0 where nothing does. */
 int hs_journal_read(const hs_journal *journal, int slot, hs_journal_entry *entry);
 

@@ -26,7 +26,6 @@ typedef struct desk {
         *server; /* the first of those that share the database: its HelpSupportDB */
     server_rec *main_server;
     apr_array_header_t *sites; /* of hs_courier_site */
-    const char *owner;
     const char *lock_path;
     int lock_fd;
     hs_courier *courier;
@@ -54,8 +53,7 @@ static int same_database(const hs_server_config *a, const hs_server_config *b)
 }
 
 /* A name for the database that is the same at each restart and differs between databases. The file
- * lies in the runtime folder, which two httpds of one machine do not share; so its path and the
- * host name this node. */
+ * lies in the runtime folder, which two httpds of one machine do not share. */
 static const char *lock_path(const hs_server_config *server, apr_pool_t *pool)
 {
     apr_ssize_t length = APR_HASH_KEY_STRING;
@@ -85,13 +83,10 @@ static desk *make_desk(const hs_server_config *server, server_rec *main_server, 
 {
     desk *d = apr_pcalloc(pool, sizeof(*d));
     const char *path = lock_path(server, pool);
-    char host[APRMAXHOSTLEN + 1] = "localhost";
 
-    apr_gethostname(host, sizeof(host), pool);
     d->server = server;
     d->main_server = main_server;
     d->sites = apr_array_make(pool, 2, sizeof(hs_courier_site));
-    d->owner = apr_pstrcat(pool, host, ":", path, NULL);
     d->lock_path = path;
     d->lock_fd = open_lock(path);
     apr_pool_create(&d->pool, pool);
@@ -221,9 +216,17 @@ static int connections_each(const server_rec *main_server, int desks)
     return connections > 0 ? connections : 1;
 }
 
+static const char *host_name(apr_pool_t *pool)
+{
+    char host[APRMAXHOSTLEN + 1] = "localhost";
+
+    apr_gethostname(host, sizeof(host), pool);
+    return apr_pstrdup(pool, host);
+}
+
 static hs_error *open_desk(desk *d, int connections)
 {
-    hs_courier_opts opts = {.owner = d->owner,
+    hs_courier_opts opts = {.host = host_name(d->pool),
                             .connections = connections,
                             .poll_us = POLL_US,
                             .journal_fd = d->lock_fd,

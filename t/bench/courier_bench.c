@@ -250,7 +250,7 @@ static void make_courier(bench *b, int connections)
     apr_array_header_t *sites = apr_array_make(b->pool, 1, sizeof(hs_courier_site));
     hs_courier_site *site = apr_array_push(sites);
     FILE *journal = tmpfile();
-    hs_courier_opts opts = {.owner = "bench",
+    hs_courier_opts opts = {.host = "bench",
                             .connections = connections,
                             .poll_us = apr_time_from_sec(1),
                             .journal_fd = fileno(journal),

@@ -254,7 +254,7 @@ static inline void station_open(station *s, apr_pool_t *parent)
     fixture_open(&s->db, parent);
     apr_pool_create(&s->pool, parent);
     s->sites = apr_array_make(s->pool, 4, sizeof(hs_courier_site));
-    s->opts = (hs_courier_opts){.owner = "node",
+    s->opts = (hs_courier_opts){.host = "node",
                                 .connections = 4,
                                 .poll_us = apr_time_from_msec(200),
                                 .log = station_log,

@@ -92,18 +92,18 @@ static void test_stop_while_old(void)
 static int leave_behind(const station *s, int fd)
 {
     static const hs_mail_limits none;
-    hs_claim claim = {.site = SITE,
-                      .owner = "node",
-                      .max = 2,
-                      .lease_us = apr_time_from_sec(900),
-                      .limits = &none};
+    hs_claim claim = {.site = SITE, .max = 2, .lease_us = apr_time_from_sec(900), .limits = &none};
     apr_array_header_t *mails;
     hs_journal *journal;
     const hs_mail *mail;
     int parked;
 
+    if (!fixture_worked(hs_journal_open(&journal, fd, s->pool))) {
+        return 0;
+    }
+    claim.owner = apr_pstrcat(s->pool, "node:", hs_journal_owner(journal), NULL);
     if (!fixture_worked(hs_outbox_claim(s->db.store, &mails, &parked, &claim, s->pool)) ||
-        !fixture_worked(hs_journal_open(&journal, fd, s->pool)) || mails->nelts != 2) {
+        mails->nelts != 2) {
         return 0;
     }
     mail = APR_ARRAY_IDX(mails, 1, const hs_mail *);
@@ -138,6 +138,32 @@ static void test_recovery(void)
     relay_stop(&s, &r);
     station_close(&s);
     unlink(path);
+}
+
+/* Containers of one image may have all names in common, but not the disk. */
+static void test_namesake(void)
+{
+    char path[] = "/tmp/hs-journal-XXXXXX";
+    char other[] = "/tmp/hs-journal-XXXXXX";
+    station s;
+    relay r;
+
+    station_open(&s, root);
+    relay_start(&s, &r, "", 0);
+    (void)station_add_site(&s, SITE, r.port, "templates");
+    station_submit_many(&s, 2, SITE);
+    tap_ok(leave_behind(&s, mkstemp(other)), "a node is sending two mails");
+    s.opts.journal_fd = mkstemp(path);
+    station_start(&s);
+    station_submit(&s, "third@example.com", SITE);
+    tap_ok(station_sends(&s, 1), "another one of the same name sends a third");
+    tap_is_str(station_sql(&s, "SELECT count(*) FROM mail WHERE state = 'sending'"), "2",
+               "and leaves those two alone");
+    (void)station_stop(&s, 1000);
+    relay_stop(&s, &r);
+    station_close(&s);
+    unlink(path);
+    unlink(other);
 }
 
 /* The database is locked by somebody else while mails are under way. */
@@ -248,6 +274,7 @@ int main(void)
     test_cut();
     test_stop_while_old();
     test_recovery();
+    test_namesake();
     test_locked();
     test_no_database();
     return tap_done();

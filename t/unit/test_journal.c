@@ -5,6 +5,7 @@
 #include "tap.h"
 
 #include <apr_general.h>
+#include <apr_strings.h>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -73,6 +74,18 @@ static void test_kill(apr_pool_t *pool)
            "all of it");
 }
 
+/* It tells one process's successor from another node. */
+static void test_owner(apr_pool_t *pool)
+{
+    int fd = make_file();
+    const char *owner = apr_pstrdup(pool, hs_journal_owner(open_it(fd, pool)));
+
+    tap_is_int((apr_int64_t)strlen(owner), 32, "a journal names its owner");
+    tap_is_str(hs_journal_owner(open_it(fd, pool)), owner, "the same each time");
+    tap_ok(strcmp(hs_journal_owner(open_it(make_file(), pool)), owner) != 0,
+           "another file names another");
+}
+
 static void test_others(apr_pool_t *pool)
 {
     int fd = make_file();
@@ -101,6 +114,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     test_slots(pool);
     test_kill(pool);
+    test_owner(pool);
     test_others(pool);
     return tap_done();
 }
