@@ -9,7 +9,6 @@
 
 #include <apr_strings.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 /* A mail that was claimed so often without a result is given up. */
@@ -76,33 +75,19 @@ static hs_mail *read_mail(const hs_rows *rows, int row, const taking *take, apr_
     return mail;
 }
 
-static int compare_rows(const void *a, const void *b, void *rows)
-{
-    apr_int64_t first = hs_rows_number(rows, *(const int *)a, 0);
-    apr_int64_t second = hs_rows_number(rows, *(const int *)b, 0);
-
-    return (first > second) - (first < second);
-}
-
-/* RETURNING has no order of its own, and the limits shall favour the older. */
-static void read_mails(taking *take, hs_rows *rows, apr_pool_t *pool)
+static void read_mails(taking *take, const hs_rows *rows, apr_pool_t *pool)
 {
     apr_size_t count = (apr_size_t)rows->count;
-    int *order = apr_palloc(pool, (count + 1) * sizeof(*order));
 
     take->mails = apr_array_make(pool, rows->count + 1, sizeof(hs_mail *));
     take->recipient_keys = apr_palloc(pool, (count + 1) * sizeof(char *));
     take->domains = apr_palloc(pool, (count + 1) * sizeof(char *));
     take->has_passed = apr_palloc(pool, (count + 1) * sizeof(int));
     for (int i = 0; i < rows->count; i++) {
-        order[i] = i;
-    }
-    qsort_r(order, count, sizeof(*order), compare_rows, rows);
-    for (int i = 0; i < rows->count; i++) {
-        APR_ARRAY_PUSH(take->mails, hs_mail *) = read_mail(rows, order[i], take, pool);
-        take->has_passed[i] = hs_rows_text(rows, order[i], 7) != NULL;
-        take->recipient_keys[i] = hs_rows_text(rows, order[i], 8);
-        take->domains[i] = hs_rows_text(rows, order[i], 9);
+        APR_ARRAY_PUSH(take->mails, hs_mail *) = read_mail(rows, i, take, pool);
+        take->has_passed[i] = hs_rows_text(rows, i, 7) != NULL;
+        take->recipient_keys[i] = hs_rows_text(rows, i, 8);
+        take->domains[i] = hs_rows_text(rows, i, 9);
     }
 }
 
@@ -288,47 +273,42 @@ static hs_error *park(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *
                          pool);
 }
 
-/* One statement, or where an UPDATE can't return rows, two: the second needs only the token. */
-static hs_error *lease_mails(hs_store *store, hs_conn *conn, hs_rows **rows, int sql,
-                             const void **values, apr_pool_t *pool)
+/* Two statements on each database: RETURNING, where there is one, has no order of its own. */
+static hs_error *lease_mails(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
 {
-    const char *returning = hs_store_sql(store, HS_SQL_MAIL_CLAIMED);
-    hs_error *error;
+    const hs_claim *claim = take->claim;
+    int sql = claim->suspects ? HS_SQL_MAIL_CLAIM_SUSPECT : HS_SQL_MAIL_CLAIM;
+    apr_int64_t now = take->now;
+    apr_int64_t until = now + claim->lease_us;
+    apr_int64_t max = claim->max;
+    hs_rows *rows;
+    hs_error *error = hs_conn_query(
+        conn, NULL, hs_store_sql(store, sql),
+        (const void *[]){take->lease, claim->owner, &until, claim->site, &now, &max}, pool);
 
-    if (!returning) {
-        return hs_conn_select(conn, rows, hs_store_sql(store, sql), values, pool);
+    if (!error) {
+        error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_MAIL_CLAIMED),
+                               (const void *[]){claim->site, &until, take->lease}, pool);
     }
-    error = hs_conn_query(conn, NULL, hs_store_sql(store, sql), values, pool);
-    return error ? error : hs_conn_select(conn, rows, returning, values, pool);
+    if (!error) {
+        read_mails(take, rows, pool);
+    }
+    return error;
 }
 
 /* May run twice: what a first run has perhaps claimed is nobody's until its lease has run out. */
 static hs_error *take_mails(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
 {
     taking *take = baton;
-    const hs_claim *claim = take->claim;
-    int sql = claim->suspects ? HS_SQL_MAIL_CLAIM_SUSPECT : HS_SQL_MAIL_CLAIM;
-    apr_int64_t until;
-    apr_int64_t max = claim->max;
-    apr_int64_t now;
-    hs_rows *rows;
     hs_error *error = hs_store_clock(store, conn, &take->now, pool);
 
-    now = take->now;
-    until = now + claim->lease_us;
-    if (!error && claim->suspects) {
+    if (!error && take->claim->suspects) {
         error = park(store, conn, take, pool);
     }
     if (!error) {
-        error = lease_mails(
-            store, conn, &rows, sql,
-            (const void *[]){take->lease, claim->owner, &until, claim->site, &now, &max}, pool);
+        error = lease_mails(store, conn, take, pool);
     }
-    if (error) {
-        return error;
-    }
-    read_mails(take, rows, pool);
-    return take->mails->nelts ? apply_limits(store, conn, take, pool) : NULL;
+    return error || take->mails->nelts == 0 ? error : apply_limits(store, conn, take, pool);
 }
 
 hs_error *hs_outbox_claim(hs_store *store, apr_array_header_t **mails, int *parked,

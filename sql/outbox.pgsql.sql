@@ -16,12 +16,6 @@ WHERE id = ANY (ARRAY(
     SELECT id FROM mail
     WHERE site = %s AND state IN ('queued', 'sending') AND next_us <= %lld AND claims < 2
     ORDER BY next_us LIMIT %lld FOR UPDATE SKIP LOCKED))
-RETURNING id, kind, recipient, language, message_id, message, tries, passed_us,
-          recipient_key, recipient_domain, ticket,
-          (SELECT id FROM ticket WHERE number = mail.ticket),
-          (SELECT name FROM ticket WHERE number = mail.ticket),
-          (SELECT message FROM ticket WHERE number = mail.ticket),
-          (SELECT created_us FROM ticket WHERE number = mail.ticket)
 
 -- name: mail_claim_suspect
 UPDATE mail SET state = 'sending', claims = claims + 1, lease_token = %s, owner = %s,
@@ -30,12 +24,14 @@ WHERE id = ANY (ARRAY(
     SELECT id FROM mail
     WHERE site = %s AND state IN ('queued', 'sending') AND claims >= 2 AND next_us <= %lld
     ORDER BY next_us LIMIT %lld FOR UPDATE SKIP LOCKED))
-RETURNING id, kind, recipient, language, message_id, message, tries, passed_us,
-          recipient_key, recipient_domain, ticket,
-          (SELECT id FROM ticket WHERE number = mail.ticket),
-          (SELECT name FROM ticket WHERE number = mail.ticket),
-          (SELECT message FROM ticket WHERE number = mail.ticket),
-          (SELECT created_us FROM ticket WHERE number = mail.ticket)
+
+-- What that claim got, the oldest first, for the limits shall favour it: site, until, token.
+-- name: mail_claimed
+SELECT m.id, kind, recipient, language, message_id, m.message, tries, passed_us,
+       recipient_key, recipient_domain, ticket, t.id, t.name, t.message, t.created_us
+FROM mail AS m JOIN ticket AS t ON t.number = m.ticket
+WHERE m.site = %s AND m.state IN ('queued', 'sending') AND m.next_us = %lld AND m.lease_token = %s
+ORDER BY m.id
 
 -- A mail that was claimed so often without a result is given up: detail, now, site, now, how often.
 -- name: mail_park
@@ -81,16 +77,18 @@ UPDATE mail SET passed_us = %lld WHERE id IN (SELECT CAST(value AS bigint) FROM 
 -- name: mail_keep
 UPDATE mail SET message = %s WHERE id = %lld AND lease_token = %s AND message IS NULL
 
--- Results: now, now, and a batch [id, token, state, detail, delay, tries more].
--- name: mail_finish
-UPDATE mail
-SET state = j.v->>2, detail = j.v->>3, tries = tries + CAST(j.v->>5 AS integer),
-    state_us = CASE j.v->>2 WHEN 'queued' THEN state_us ELSE %lld END,
-    next_us = %lld + CAST(j.v->>4 AS bigint), claims = 0,
-    lease_token = NULL, owner = NULL,
-    message = CASE WHEN j.v->>2 IN ('sent', 'suppressed') THEN NULL ELSE message END
-FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
-WHERE mail.id = CAST(j.v->>0 AS bigint) AND mail.lease_token = j.v->>1
+-- A mail's end: state, detail, now, now, state, id, token.
+-- name: mail_end
+UPDATE mail SET state = %s, detail = %s, state_us = %lld, next_us = %lld, claims = 0,
+                lease_token = NULL, owner = NULL,
+                message = CASE %s WHEN 'failed' THEN message END
+WHERE id = %lld AND lease_token = %s
+
+-- Back to the queue: detail, tries more, when it is due, id, token.
+-- name: mail_requeue
+UPDATE mail SET state = 'queued', detail = %s, tries = tries + %lld, next_us = %lld, claims = 0,
+                lease_token = NULL, owner = NULL
+WHERE id = %lld AND lease_token = %s
 
 -- What this owner claimed before it died: now, owner.
 -- name: mail_release

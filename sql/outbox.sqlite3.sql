@@ -15,12 +15,6 @@ UPDATE mail SET state = 'sending', claims = claims + 1, lease_token = %s, owner 
 WHERE id IN (SELECT id FROM mail INDEXED BY mail_next
              WHERE site = %s AND state IN ('queued', 'sending') AND next_us <= %lld AND claims < 2
              ORDER BY next_us LIMIT %lld)
-RETURNING id, kind, recipient, language, message_id, message, tries, passed_us,
-          recipient_key, recipient_domain, ticket,
-          (SELECT id FROM ticket WHERE number = mail.ticket),
-          (SELECT name FROM ticket WHERE number = mail.ticket),
-          (SELECT message FROM ticket WHERE number = mail.ticket),
-          (SELECT created_us FROM ticket WHERE number = mail.ticket)
 
 -- name: mail_claim_suspect
 UPDATE mail SET state = 'sending', claims = claims + 1, lease_token = %s, owner = %s,
@@ -28,12 +22,14 @@ UPDATE mail SET state = 'sending', claims = claims + 1, lease_token = %s, owner 
 WHERE id IN (SELECT id FROM mail INDEXED BY mail_suspect
              WHERE site = %s AND state IN ('queued', 'sending') AND claims >= 2 AND next_us <= %lld
              ORDER BY next_us LIMIT %lld)
-RETURNING id, kind, recipient, language, message_id, message, tries, passed_us,
-          recipient_key, recipient_domain, ticket,
-          (SELECT id FROM ticket WHERE number = mail.ticket),
-          (SELECT name FROM ticket WHERE number = mail.ticket),
-          (SELECT message FROM ticket WHERE number = mail.ticket),
-          (SELECT created_us FROM ticket WHERE number = mail.ticket)
+
+-- What that claim got, the oldest first, for the limits shall favour it: site, until, token.
+-- name: mail_claimed
+SELECT m.id, kind, recipient, language, message_id, m.message, tries, passed_us,
+       recipient_key, recipient_domain, ticket, t.id, t.name, t.message, t.created_us
+FROM mail AS m INDEXED BY mail_next JOIN ticket AS t ON t.number = m.ticket
+WHERE m.site = %s AND m.state IN ('queued', 'sending') AND m.next_us = %lld AND m.lease_token = %s
+ORDER BY m.id
 
 -- A mail that was claimed so often without a result is given up: detail, now, site, now, how often.
 -- name: mail_park
@@ -74,15 +70,18 @@ UPDATE mail SET passed_us = %lld WHERE id IN (SELECT value FROM json_each(%s))
 -- name: mail_keep
 UPDATE mail SET message = %s WHERE id = %lld AND lease_token = %s AND message IS NULL
 
--- Results: now, now, and a batch [id, token, state, detail, delay, tries more].
--- name: mail_finish
-UPDATE mail SET state = j.value->>2, detail = j.value->>3, tries = tries + (j.value->>5),
-                state_us = CASE j.value->>2 WHEN 'queued' THEN state_us ELSE %lld END,
-                next_us = %lld + (j.value->>4), claims = 0,
+-- A mail's end: state, detail, now, now, state, id, token.
+-- name: mail_end
+UPDATE mail SET state = %s, detail = %s, state_us = %lld, next_us = %lld, claims = 0,
                 lease_token = NULL, owner = NULL,
-                message = CASE WHEN j.value->>2 IN ('sent', 'suppressed') THEN NULL ELSE message END
-FROM json_each(%s) AS j
-WHERE mail.id = j.value->>0 AND mail.lease_token = j.value->>1
+                message = CASE %s WHEN 'failed' THEN message END
+WHERE id = %lld AND lease_token = %s
+
+-- Back to the queue: detail, tries more, when it is due, id, token.
+-- name: mail_requeue
+UPDATE mail SET state = 'queued', detail = %s, tries = tries + %lld, next_us = %lld, claims = 0,
+                lease_token = NULL, owner = NULL
+WHERE id = %lld AND lease_token = %s
 
 -- What this owner claimed before it died: now, owner.
 -- name: mail_release

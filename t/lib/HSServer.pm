@@ -152,6 +152,8 @@ innodb-flush-log-at-trx-commit = 2
 innodb-flush-method = nosync
 max-connections = 300
 character-set-server = latin1
+# a server that starts removes all temporary tables there, also those of others
+tmpdir = $self->{root}
 $self->{settings}
 END
     close $out;
