@@ -24,7 +24,8 @@ typedef struct hs_node {
     apr_global_mutex_t *write_turn; /* SQLite's writers of all children take turns on it */
     const char *write_turn_file;    /* NULL where its mechanism needs no file */
     hs_limit *submissions;
-    apr_file_t *wake; /* a byte written here wakes the mail sender; NULL where none runs */
+    apr_file_t *wake;         /* a byte written here wakes the mail sender; NULL where none runs */
+    struct hs_sender *sender; /* hs_sender.c's, of httpd's parent */
 } hs_node;
 
 /* Of a Location. */

@@ -180,12 +180,16 @@ static int send_created(request_rec *r, const hs_request *request, const hs_tick
 static void set_mail(request_rec *r, const hs_request *request, hs_submit *task)
 {
     hs_confirmation *templates = request->server->mail.templates;
+    hs_error *error;
 
     task->language = HS_CONFIRMATION_LANGUAGE;
     if (!hs_config_sends_mail(request->server)) {
         task->suppressed = "mail off";
         return;
     }
+    /* so that a new language is offered; of what is wrong with one the mail process tells */
+    error = hs_confirmation_refresh(templates, r->request_time, r->pool);
+    (void)error;
     task->language = hs_confirmation_language(
         templates, apr_table_get(r->headers_in, "Accept-Language"), r->pool);
 }

@@ -197,14 +197,24 @@ static hs_error *find_old(hs_store *store, hs_conn *conn, void *baton, apr_pool_
                           (const void *[]){self->site, &self->at->now, &self->at->then}, pool);
 }
 
+/* "48 hours", or in minutes where it isn't whole hours. */
+static const char *age_text(apr_interval_time_t age_us, apr_pool_t *pool)
+{
+    int minutes = (int)(age_us / apr_time_from_sec(60));
+    int is_hours = minutes % 60 == 0;
+    int count = is_hours ? minutes / 60 : minutes;
+
+    return apr_psprintf(pool, "%d %s%s", count, is_hours ? "hour" : "minute",
+                        count == 1 ? "" : "s");
+}
+
 /* Looks first, without the turn to write: there is much to look at when a relay has been down. */
 hs_error *hs_outbox_expire(hs_store *store, const char *site, apr_interval_time_t max_age_us,
                            int *count, apr_pool_t *pool)
 {
     times at = {.ago_us = max_age_us};
     search old = {.site = site, .at = &at};
-    const char *detail = apr_psprintf(pool, "given up after %d hours",
-                                      (int)(max_age_us / apr_time_from_sec(60 * 60)));
+    const char *detail = apr_pstrcat(pool, "given up after ", age_text(max_age_us, pool), NULL);
     hs_error *error = hs_store_read(store, find_old, &old, pool);
 
     *count = 0;

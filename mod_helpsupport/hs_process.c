@@ -116,6 +116,13 @@ int hs_process_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     return hs_sender_start(node, main_server, pconf);
 }
 
+int hs_process_monitor(apr_pool_t *p, server_rec *s)
+{
+    (void)p;
+    hs_sender_tend(hs_config_server(s)->node);
+    return DECLINED;
+}
+
 static hs_database *open_database(const hs_db_opts *db, hs_node *node, server_rec *s,
                                   apr_pool_t *pchild)
 {

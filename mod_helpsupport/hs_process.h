@@ -11,6 +11,7 @@ int hs_process_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
 int hs_process_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 int hs_process_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                            server_rec *main_server);
+int hs_process_monitor(apr_pool_t *p, server_rec *s);
 void hs_process_child_init(apr_pool_t *pchild, server_rec *s);
 
 #endif

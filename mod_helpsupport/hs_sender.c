@@ -28,16 +28,19 @@
 #define LOOK_AROUND_US apr_time_from_sec(1)
 #define DRAIN_LOOK_US apr_time_from_msec(10)
 
+typedef struct hs_sender sender;
+
 /* One generation of the sender, in pconf: the parent's side. */
-typedef struct sender {
+struct hs_sender {
     server_rec *main_server;
-    hs_node *node;
     apr_pool_t *pconf;
     apr_file_t *wake_read;
     apr_proc_t process;
     apr_time_t started_us;
-    int pause_s; /* before it works */
-} sender;
+    int pause_s;        /* before it works */
+    apr_time_t fork_at; /* the system had no process for it: when to try again; 0: it has one */
+    int fork_pause_s;   /* what that time came after */
+};
 
 /* ---- the process itself ---- */
 
@@ -182,36 +185,51 @@ static void run(sender *s, pid_t parent)
 
 static void watch(int reason, void *data, apr_wait_t status);
 
-static int spawn(sender *s)
+static int longer(int pause_s)
+{
+    if (pause_s == 0) {
+        return 1;
+    }
+    return pause_s < PAUSE_MAX_S ? pause_s * 2 : pause_s;
+}
+
+static void spawn(sender *s)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
 
     if (pid < 0) {
+        s->fork_pause_s = longer(s->fork_pause_s);
+        s->fork_at = apr_time_now() + apr_time_from_sec(s->fork_pause_s);
         ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s->main_server,
-                     "HS0041: no process for the mail sender; mails wait until the next restart");
-        return HTTP_INTERNAL_SERVER_ERROR;
+                     "HS0041: no process for the mail sender; mails wait; trying again in %d s",
+                     s->fork_pause_s);
+        return;
     }
     if (pid == 0) {
         run(s, parent);
     }
+    s->fork_at = 0;
+    s->fork_pause_s = 0;
     s->process.pid = pid;
     s->started_us = apr_time_now();
     apr_proc_other_child_register(&s->process, watch, s, NULL, s->pconf);
-    return OK;
+}
+
+void hs_sender_tend(hs_node *node)
+{
+    sender *s = node->sender;
+
+    if (s && s->fork_at && apr_time_now() >= s->fork_at) {
+        spawn(s);
+    }
 }
 
 static int next_pause(const sender *s)
 {
     apr_interval_time_t lived = apr_time_now() - s->started_us - apr_time_from_sec(s->pause_s);
 
-    if (lived >= DIES_AT_ONCE_US) {
-        return 0;
-    }
-    if (s->pause_s == 0) {
-        return 1;
-    }
-    return s->pause_s < PAUSE_MAX_S ? s->pause_s * 2 : s->pause_s;
+    return lived >= DIES_AT_ONCE_US ? 0 : longer(s->pause_s);
 }
 
 static int is_stopping(void)
@@ -283,7 +301,6 @@ int hs_sender_start(hs_node *node, server_rec *main_server, apr_pool_t *pconf)
         return OK;
     }
     s->main_server = main_server;
-    s->node = node;
     s->pconf = pconf;
     if (apr_file_pipe_create_ex(&s->wake_read, &node->wake, APR_FULL_NONBLOCK, pconf) !=
         APR_SUCCESS) {
@@ -294,7 +311,9 @@ int hs_sender_start(hs_node *node, server_rec *main_server, apr_pool_t *pconf)
     apr_file_inherit_unset(s->wake_read); /* nobody's who runs another program */
     apr_file_inherit_unset(node->wake);
     apr_pool_cleanup_register(pconf, s, end, apr_pool_cleanup_null);
-    return spawn(s);
+    node->sender = s;
+    spawn(s);
+    return OK;
 }
 
 void hs_sender_wake(void *node)

@@ -13,6 +13,10 @@
  * what it is sending. In post_config's second pass. Returns OK or a status that stops httpd. */
 int hs_sender_start(hs_node *node, server_rec *main_server, apr_pool_t *pconf);
 
+/* Try again to start it where the system had no process for it. Called by httpd's parent now and
+ * then. */
+void hs_sender_tend(hs_node *node);
+
 /* Wake the sender of `node` (an hs_node): the `committed` callback of hs_store_create. Never
  * blocks; a pipe that is full has woken it already. Thread: any, of any child. */
 void hs_sender_wake(void *node);

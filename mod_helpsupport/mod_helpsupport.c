@@ -13,6 +13,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mpm_common.h>
 
 static void register_hooks(apr_pool_t *p)
 {
@@ -23,6 +24,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(hs_process_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(hs_process_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(hs_process_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(hs_process_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(hs_process_child_init, NULL, NULL, APR_HOOK_MIDDLE);
 
     /* first of all, so that no ProxyPass, Alias, RewriteRule or FallbackResource takes the request

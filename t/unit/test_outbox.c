@@ -399,8 +399,14 @@ static void test_expire(fixture *f)
                count == 1,
            "what is too old fails");
     tap_is_str(ask(f, "SELECT state || ': ' || detail FROM mail WHERE id = 2"),
-               "failed: given up after 1 hours; last: the relay asks to try later: 451 no",
+               "failed: given up after 1 hour; last: the relay asks to try later: 451 no",
                "and says why");
+    alter(f, "UPDATE mail SET state = 'queued', detail = '', state_us = 1 WHERE id = 2");
+    tap_ok(
+        fixture_worked(hs_outbox_expire(f->store, SITE, apr_time_from_sec(5400), &count, f->pool)),
+        "in minutes");
+    tap_is_str(ask(f, "SELECT detail FROM mail WHERE id = 2"), "given up after 90 minutes",
+               "where it isn't whole hours");
     tap_is_str(ask(f, "SELECT state FROM mail WHERE id = 1"), "sending", "not what is being sent");
     tap_is_str(ask(f, "SELECT state FROM mail WHERE id = 3"), "queued", "nor another site's");
     tap_is_int(finish_as(f, mail, "sent"), 0, "which goes on");
