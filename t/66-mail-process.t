@@ -5,6 +5,7 @@ use warnings;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
 use File::Copy qw(copy);
+use File::Temp qw(tempdir);
 use HS qw(command submission wait_until);
 use HSLoad;
 use HSMail qw(children is_running mail_event sender_pid submit text_of wait_for_sender
@@ -101,6 +102,26 @@ subtest 'killed' => sub {
     $hs->stop;
     $hs->launch;
     wait_for_state($hs, submit($hs), 'sent');
+    is $hs->stop, 0;
+};
+
+# HS_LONG waits for the pause to grow; httpd looks every ten seconds.
+subtest 'no process to be had' => sub {
+    my $folder = tempdir(CLEANUP => 1);
+    chmod 0755, $folder;
+    my ($status, $out, $err) = command($ENV{CC} // 'cc', '-D_GNU_SOURCE', '-fPIC', '-shared', '-o',
+        "$folder/no_fork.so", "$Bin/tools/no_fork.c");
+    is $status, 0, 'no_fork.so is built' or diag $out . $err;
+    local $ENV{HS_NO_FORK} = "$folder/exists";
+    local $ENV{HS_PRELOAD} = join ' ', grep { $_ } $ENV{HS_PRELOAD}, "$folder/no_fork.so";
+    open my $file, '>', $ENV{HS_NO_FORK} or die "$!\n";
+    my $hs = start();
+    my $ticket = submit($hs);
+    like $hs->log, qr/HS0041: no process for the mail sender; .* in 1 s$/m, 'the log says so';
+    $hs->wait_for_log(qr/HS0041: .* in 2 s$/m) if $ENV{HS_LONG};
+    unlink $ENV{HS_NO_FORK};
+    wait_for_state($hs, $ticket, 'sent');
+    is scalar(my @lines = $hs->log =~ /HS0041/g), $ENV{HS_LONG} ? 2 : 1, 'then it works';
     is $hs->stop, 0;
 };
 
@@ -201,6 +222,24 @@ subtest 'templates' => sub {
     });
     my $seconds = time - $start;
     cmp_ok $seconds, '<', 7, sprintf 'a changed template is taken after %.1f s', $seconds;
+
+    my %wish = (headers => {'Accept-Language' => 'eo'});
+    $write->("confirmation.eo.$_", HS::slurp("$folder/confirmation.$_")) for qw(html subject);
+    $write->('confirmation.eo.txt', "Ricevita {{ticket.number}}\n");
+    wait_until('a language that is new is chosen', sub {
+        wait_for_state($hs, submit($hs, %wish), 'sent');
+        text_of(($relay->mails)[-1]) =~ /^Ricevita \d+/;
+    });
+    pass 'a language that is new is chosen';
+    my $pid = wait_for_sender($hs);
+    kill 'STOP', $pid;
+    my $ticket = submit($hs, %wish);
+    unlink glob "$folder/confirmation.eo.*";
+    sleep 5.1;    # so that it looks
+    kill 'CONT', $pid;
+    wait_for_state($hs, $ticket, 'sent');
+    like text_of(($relay->mails)[-1]), qr/^Changed/, 'one that is gone gives way to the default';
+
     $write->('confirmation.txt', "Broken {{#name}}\n");
     wait_until('the log has the error', sub {
         wait_for_state($hs, submit($hs), 'sent');

@@ -249,6 +249,7 @@ sub configtest {
 # A session of its own: prefork signals its whole process group, which would be the test's.
 sub launch {
     my ($self) = @_;
+    $self->{starts} = () = $self->log =~ /resuming normal operations/g;
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
         setsid();
@@ -273,7 +274,7 @@ sub is_up {
     my ($self) = @_;
     die "httpd ended\n" if waitpid($self->{pid}, WNOHANG) == $self->{pid};
     # Earlier the port may be open, but a signal to restart would still end httpd.
-    return if $self->log !~ /resuming normal operations/;
+    return if $self->{starts} == (() = $self->log =~ /resuming normal operations/g);
     return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 5);
 }
 

@@ -190,7 +190,9 @@ sub ticket_number {
 sub is_running {
     my ($pid) = @_;
     open my $in, '<', "/proc/$pid/stat" or return 0;
-    return (<$in> // '') =~ /\) ([^Z]) / ? 1 : 0;    # a zombie isn't
+    return 1 if (<$in> // '') =~ /\) [^Z] /;
+    # a zombie isn't, unless it is the first of several threads and the others still live
+    return scalar(() = glob "/proc/$pid/task/*") > 1 ? 1 : 0;
 }
 
 # The processes whose parent this is.
