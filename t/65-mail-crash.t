@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
-use HS qw(command submission wait_until);
+use HS qw(submission wait_until);
 use HSLoad;
 use HSMail qw(children is_running sender_pid ticket_number wait_for_sender);
 use Test::More;
@@ -16,8 +16,6 @@ my $kills = $ENV{HS_KILLS} // ($ENV{HS_LONG} ? 200 : 9);
 $ENV{HS_SEED} //= int time;
 srand $ENV{HS_SEED};
 note "HS_SEED=$ENV{HS_SEED}";
-
-plan skip_all => 'needs sqlite3' if command('sh', '-c', 'command -v sqlite3');
 
 my $relay = HSMail->start;
 my $hs = HS->start(
@@ -31,9 +29,9 @@ $hs->token;
 # A mail whose answer was lost waits ten minutes, one that was cut off earlier a minute: as if they had
 # passed.
 sub let_time_pass {
-    my ($status, $out, $err) = command('sqlite3', "$hs->{root}/data/tickets.db", '.timeout 10000',
-        q{UPDATE mail SET next_us = 0 WHERE state = 'queued' AND detail <> ''});
-    die "sqlite3: $err" if $status;
+    my $fault = $hs->sql(q{UPDATE mail SET next_us = 0 WHERE state = 'queued' AND detail <> ''});
+    # the sender may be writing the same rows; the next call comes
+    die $fault if $fault !~ /^(?:$|.*deadlock)/i;
 }
 
 sub kill_all {

@@ -107,13 +107,14 @@ subtest 'killed' => sub {
 
 # HS_LONG waits for the pause to grow; httpd looks every ten seconds.
 subtest 'no process to be had' => sub {
+    plan skip_all => 'a sanitizer has a fork of its own' if $ENV{HS_PRELOAD};
     my $folder = tempdir(CLEANUP => 1);
     chmod 0755, $folder;
     my ($status, $out, $err) = command($ENV{CC} // 'cc', '-D_GNU_SOURCE', '-fPIC', '-shared', '-o',
         "$folder/no_fork.so", "$Bin/tools/no_fork.c");
     is $status, 0, 'no_fork.so is built' or diag $out . $err;
     local $ENV{HS_NO_FORK} = "$folder/exists";
-    local $ENV{HS_PRELOAD} = join ' ', grep { $_ } $ENV{HS_PRELOAD}, "$folder/no_fork.so";
+    local $ENV{HS_PRELOAD} = "$folder/no_fork.so";
     open my $file, '>', $ENV{HS_NO_FORK} or die "$!\n";
     my $hs = start();
     my $ticket = submit($hs);

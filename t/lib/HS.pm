@@ -148,6 +148,31 @@ sub server_db {
     return $db;
 }
 
+# What comes first in HelpSupportDB.
+sub driver { return (split / /, $_[0]{db})[0] }
+
+# No other writes before the returned function is called; on MariaDB none reads, either.
+sub lock_database {
+    my ($self) = @_;
+    my $mark = "$self->{root}/locked";
+    my ($client, $lock, $shell, $unlock) = @{{
+        sqlite3 => [['sqlite3', '-batch', "$self->{root}/data/tickets.db"],
+            ".timeout 10000\nBEGIN IMMEDIATE;", '.system', 'ROLLBACK;'],
+        pgsql => [undef, 'BEGIN; LOCK TABLE ticket IN EXCLUSIVE MODE;', '\\!', 'ROLLBACK;'],
+        mysql => [undef, 'LOCK TABLES ticket WRITE;', 'system', 'UNLOCK TABLES;'],
+    }->{$self->driver}};
+    $client //= [$self->{server_db}->client($self->{database})];
+    open my $pipe, '|-', @$client or die "@$client: $!\n";
+    $pipe->autoflush(1);
+    print $pipe "$lock\n$shell touch $mark\n";
+    wait_until('the database is locked', sub { -e $mark });
+    unlink $mark;
+    return sub {
+        print $pipe "$unlock\n";
+        close $pipe or die "@$client failed\n";
+    };
+}
+
 # Run SQL beside httpd. Returns what the client says, which is an error.
 sub sql {
     my ($self, $sql) = @_;

@@ -319,13 +319,32 @@ sub explains {
     return grep { /^(\d+) / && $1 == @$events } keys %reached;
 }
 
-# What the database file itself says, where all tickets are Jane Doe's: a list of sentences.
-sub damage {
-    my ($file) = @_;
-    my @faults;
-    my %queries = (
+# What only one database can be asked.
+my %OWN_QUERIES = (
+    sqlite3 => {
         'the file is damaged' => q{SELECT * FROM pragma_integrity_check
             WHERE integrity_check <> 'ok'},
+        'a ticket is not among the words' => q{SELECT number FROM ticket WHERE number NOT IN
+            (SELECT rowid FROM ticket_words WHERE ticket_words MATCH 'jane')},
+    },
+    pgsql => {
+        'a ticket is not among the words' => q{SELECT number FROM ticket WHERE NOT words @@ 'jane'},
+    },
+    mysql => {
+        'a ticket is not among the words' => q{SELECT number FROM ticket WHERE number NOT IN
+            (SELECT ticket FROM ticket_words WHERE CONCAT(words, ' ') LIKE '% ZZjane %')},
+    },
+);
+
+# What the database itself says, where all tickets are Jane Doe's: a list of sentences. `$where`: an
+# HS, or an SQLite file.
+sub damage {
+    my ($where) = @_;
+    my @faults;
+    my $ask = ref $where ? sub { $where->sql($_[0]) }
+        : sub { join '', (HS::command('sqlite3', $where, '.timeout 10000', $_[0]))[1, 2] };
+    my %queries = (
+        %{$OWN_QUERIES{ref $where ? $where->driver : 'sqlite3'}},
         'a ticket has no mail' => 'SELECT number FROM ticket WHERE number NOT IN
             (SELECT ticket FROM mail)',
         'a mail has no ticket' => 'SELECT id FROM mail WHERE ticket NOT IN
@@ -334,14 +353,10 @@ sub damage {
             WHERE ticket_id NOT IN (SELECT id FROM ticket)',
         'a change has no history or a history no change' => 'SELECT number FROM ticket
             WHERE version <> 1 + (SELECT count(*) FROM ticket_event WHERE ticket = number)',
-        'a ticket is not among the words' => q{SELECT number FROM ticket WHERE number NOT IN
-            (SELECT rowid FROM ticket_words WHERE ticket_words MATCH 'jane')},
     );
     for my $what (sort keys %queries) {
-        my ($status, $out, $err) = HS::command('sqlite3', '-bail', $file, '.timeout 10000',
-            $queries{$what} . ' LIMIT 5');
-        push @faults, "$what: " . join ' ', split /\n/, $out . $err
-            if $status || length $out . $err;
+        my $found = $ask->("$queries{$what} LIMIT 5");
+        push @faults, "$what: " . join ' ', split /\n/, $found if $found ne '';
     }
     return \@faults;
 }

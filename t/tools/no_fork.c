@@ -1,4 +1,5 @@
-/* no_fork.c - to be preloaded: while the file HS_NO_FORK exists, mod_helpsupport gets no process. */
+/* no_fork.c - to be preloaded: while the file HS_NO_FORK exists, mod_helpsupport gets no process.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dlfcn.h>
 #include <errno.h>

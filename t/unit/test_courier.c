@@ -26,7 +26,8 @@ static void test_delivery(void)
     station_submit(&s, "jane@example.com", SITE);
     hs_courier_wake(s.courier);
     tap_ok(station_sends(&s, 1), "a mail is sent when woken");
-    tap_is_str(station_sql(&s, "SELECT detail || (message IS NULL) FROM mail"),
+    tap_is_str(station_sql(
+                   &s, "SELECT detail || CASE WHEN message IS NULL THEN '1' ELSE '' END FROM mail"),
                "250 2.0.0 Ok: queued as 1-11", "its history shows the relay's reply");
     tap_is_int(relay_count(&s, &r, "mails.jsonl", "\"to\": [\"jane@example.com\"]"), 1,
                "to its recipient");
@@ -71,9 +72,11 @@ static void test_tries(void)
     tap_ok(station_comes_to(&s, "SELECT tries FROM mail", 1), "451: a try");
     tap_is_str(station_sql(&s, "SELECT state || ': ' || detail FROM mail"),
                "queued: the relay asks to try later: 451 4.3.0 Later please", "and again");
-    tap_is_str(station_sql(&s, "SELECT (next_us / 1000000 - unixepoch()) BETWEEN 40 AND 76 "
-                               "FROM mail"),
-               "1", "in a minute");
+    tap_is_int(station_number(&s, apr_psprintf(s.pool,
+                                               "SELECT count(*) FROM mail WHERE next_us - "
+                                               "%" APR_TIME_T_FMT " BETWEEN 40000000 AND 76000000",
+                                               apr_time_now())),
+               1, "in a minute");
     station_sql(&s, "UPDATE ticket SET name = 'Another name'");
     station_sql(&s, "UPDATE mail SET next_us = 0");
     tap_ok(station_sends(&s, 1), "which works");
@@ -287,7 +290,7 @@ static void test_age(void)
     station_start(&s);
     tap_ok(station_sends(&s, 1), "the young one is sent");
     tap_is_str(station_sql(&s, "SELECT state || ': ' || detail FROM mail WHERE id = 1"),
-               "failed: given up after 1 hours", "the old one isn't");
+               "failed: given up after 1 hour", "the old one isn't");
     (void)station_stop(&s, 1000);
     tap_ok(station_has_logged(&s, "0: 1 mails of " SITE " are given up"), "and a line tells so");
     relay_stop(&s, &r);

@@ -5,6 +5,7 @@
 #include "hs_journal.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <signal.h>
 #include <sys/wait.h>
 
