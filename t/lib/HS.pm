@@ -117,6 +117,7 @@ sub build_preset {
 #   db        "driver params"; a database of its own by default (see HS_DB); '' for none
 #   server    lines for the server
 #   location  lines for <Location "/help-support">; `access` are the three lines on who may do what
+#   within    words of a program that runs httpd
 #   plain     true: httpd alone, without the module and its Location
 sub start {
     my $self = prepare(@_);
@@ -284,7 +285,7 @@ sub launch {
         open STDERR, '>&', \*STDOUT;
         $ENV{LD_PRELOAD} = $ENV{HS_PRELOAD} if $ENV{HS_PRELOAD};
         umask 0 if $ENV{GCOV_PREFIX};    # parent and children write the same counters
-        exec('apache2', '-f', $self->{config}, '-DFOREGROUND') or POSIX::_exit(127);
+        exec(@{$self->{within} // []}, 'apache2', '-f', $self->{config}, '-DFOREGROUND') or POSIX::_exit(127);
     }
     $self->{pid} = $pid;
     $RUNNING{$pid} = 1;
