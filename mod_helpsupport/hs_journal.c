@@ -1,4 +1,4 @@
-/* hs_journal.c - layer 1: which mails a relay has taken, in a file that outlives this process. */
+/* hs_journal.c - layer 2: which mails a relay has taken, in a file that outlives this process. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_journal.h"
 

@@ -32,8 +32,8 @@ ORDER BY m.id
 
 -- A mail that was claimed so often without a result is given up: detail, now, site, now, how often.
 -- name: mail_park
-UPDATE mail SET state = 'failed', detail = %s, state_us = %lld, claims = 0,
-                lease_token = NULL, owner = NULL
+UPDATE mail FORCE INDEX (mail_next)
+SET state = 'failed', detail = %s, state_us = %lld, claims = 0, lease_token = NULL, owner = NULL
 WHERE site = %s AND waits = 1 AND next_us <= %lld AND claims >= %lld
 
 -- How many mails passed, counted up to a bound, that were submitted in the given time: bound, and a
@@ -118,10 +118,9 @@ GROUP BY site HAVING max(next_us) <= %lld ORDER BY site
 -- At most 500 mails lose what only sending and limits needed; the history keeps the rest: state, a
 -- time.
 -- name: mail_purge
-UPDATE mail SET recipient = '', recipient_key = '', recipient_domain = '', passed_us = NULL,
-                message = NULL
-WHERE state IN ('sent', 'failed', 'suppressed') AND recipient <> ''
-AND state = %s AND state_us < %lld ORDER BY state_us LIMIT 500
+UPDATE mail FORCE INDEX (mail_ended)
+SET recipient = '', recipient_key = '', recipient_domain = '', passed_us = NULL, message = NULL
+WHERE state = %s AND is_kept = 1 AND state_us < %lld ORDER BY state_us LIMIT 500
 
 -- For the administrator, newest first.
 -- name: mail_list

@@ -73,7 +73,9 @@ CREATE TABLE IF NOT EXISTS mail (
     created_us       bigint       NOT NULL,
     next_us          bigint       NOT NULL,
     claims           integer      NOT NULL DEFAULT 0,
-    waits            smallint AS (CASE WHEN state IN ('queued', 'sending') THEN claims >= 2 END) STORED,
+    waits            smallint AS (CASE WHEN state IN ('queued', 'sending') THEN claims >= 2 END)
+                     STORED, -- 1: perhaps it kills its sender
+    is_kept          smallint AS (recipient <> '') STORED,
     tries            integer      NOT NULL DEFAULT 0,
     lease_token      varchar(64),
     owner            varchar(255),
@@ -82,7 +84,7 @@ CREATE TABLE IF NOT EXISTS mail (
     message          mediumtext,
     UNIQUE INDEX mail_ticket (ticket, kind),
     INDEX mail_next (site, waits, next_us),
-    INDEX mail_ended (state, state_us),
+    INDEX mail_ended (state, is_kept, state_us),
     INDEX mail_passed_recipient (recipient_key, created_us),
     INDEX mail_passed_domain (recipient_domain, passed_us),
     INDEX mail_passed_site (site, passed_us)
