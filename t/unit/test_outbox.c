@@ -4,6 +4,9 @@
 
 #include "store_fixture.h"
 
+#include "hs_sql.h"
+#include "hs_store_int.h"
+
 #define SITE "www.example.com"
 
 static const hs_mail_limits no_limits;
@@ -562,6 +565,68 @@ static void test_no_database(apr_pool_t *pool)
     tap_ok(error && error->code == HS_UNAVAILABLE, "nor a release");
 }
 
+typedef struct plan {
+    int sql;
+    const void **values;
+    const char *key;
+    hs_rows *rows;
+} plan;
+
+static hs_error *explain(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    plan *self = baton;
+
+    return hs_conn_select(conn, &self->rows,
+                          apr_pstrcat(pool, "EXPLAIN ", hs_store_sql(store, self->sql), NULL),
+                          self->values, pool);
+}
+
+/* MariaDB's UPDATE, left alone, reads all mails or sorts all that wait. SQLite's statements name
+ * their index. */
+static void test_plans(fixture *f)
+{
+    const apr_int64_t one = 1;
+    const apr_int64_t now = APR_INT64_MAX / 2; /* all are due */
+    const char *text = "";
+    plan plans[] = {
+        {HS_SQL_MAIL_CLAIM, (const void *[]){text, text, &one, SITE, &now, &one}, "mail_next", 0},
+        {HS_SQL_MAIL_CLAIM_SUSPECT, (const void *[]){text, text, &one, SITE, &now, &one},
+         "mail_next", 0},
+        {HS_SQL_MAIL_PARK, (const void *[]){text, &one, SITE, &now, &one}, "mail_next", 0},
+        {HS_SQL_MAIL_PASS, (const void *[]){&one, "[1,2]"}, "PRIMARY", 0},
+        {HS_SQL_MAIL_EXPIRE, (const void *[]){&one, text, "[1,2]", &one, &one}, "PRIMARY", 0},
+        {HS_SQL_MAIL_PURGE, (const void *[]){"sent", &now}, "mail_ended", 0},
+    };
+
+    if (!fixture_is("mysql")) {
+        return;
+    }
+    submit(f, "jane@example.com", SITE);
+    alter(f, "INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, "
+             "language, state, detail, state_us, created_us, next_us, message_id) "
+             "SELECT n.seq, kind, site, recipient, recipient_key, recipient_domain, language, "
+             "state, detail, state_us, created_us, next_us, message_id "
+             "FROM mail, (SELECT seq FROM seq_2_to_3000) AS n");
+    for (apr_size_t i = 0; i < sizeof(plans) / sizeof(*plans); i++) {
+        const hs_rows *rows;
+        const char *table;
+        const char *extra;
+        int row = 0;
+
+        if (!fixture_worked(hs_store_read(f->store, explain, &plans[i], f->pool))) {
+            fixture_bail_out("no plan");
+        }
+        rows = plans[i].rows;
+        while ((table = hs_rows_text(rows, row, 2)) && strcmp(table, "mail") != 0) {
+            row++; /* what the mails are joined with */
+        }
+        tap_ok(!strstr("ALL index", hs_rows_text(rows, row, 3)), "not all are read");
+        tap_is_str(hs_rows_text(rows, row, 5), plans[i].key, "an index leads to the mails");
+        extra = hs_rows_text(rows, row, 9);
+        tap_ok(!extra || !strstr(extra, "filesort"), "and nothing is sorted");
+    }
+}
+
 int main(void)
 {
     static void (*const tests[])(fixture *) = {test_claim,
@@ -577,6 +642,7 @@ int main(void)
                                                test_expire,
                                                test_strays,
                                                test_purge,
+                                               test_plans,
                                                test_admin,
                                                test_sites_with_odd_names};
     apr_pool_t *pool;
