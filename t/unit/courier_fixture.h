@@ -139,7 +139,10 @@ static inline const char *station_sql(const station *s, const char *sql)
     if (strncmp(sql, "SELECT", 6) == 0) {
         return fixture_ask(&s->db, sql);
     }
-    station_need(fixture_does(&s->db, sql), sql);
+    for (int i = 0; !fixture_does(&s->db, sql); i++) { /* the courier may be writing */
+        station_need(i < 500, sql);
+        apr_sleep(10000);
+    }
     return "";
 }
 
