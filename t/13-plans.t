@@ -19,7 +19,7 @@ my %settings = (
     pgsql => "session_preload_libraries = auto_explain\nauto_explain.log_min_duration = 0\n"
         . "auto_explain.log_analyze = on\nauto_explain.log_format = json\nautovacuum = off\n"
         . "log_min_messages = log\n",
-    mysql => '--userstat=1',
+    mysql => "userstat = 1\n",
 );
 
 # Rows that the scans of a plan read, also those that a filter removed.
