@@ -332,7 +332,7 @@ my %OWN_QUERIES = (
     },
     mysql => {
         'a ticket is not among the words' => q{SELECT number FROM ticket WHERE number NOT IN
-            (SELECT ticket FROM ticket_words WHERE CONCAT(words, ' ') LIKE '% ZZjane %')},
+            (SELECT ticket FROM ticket_words WHERE CONCAT(words, ' ') LIKE '% zzjane %')},
     },
 );
 
