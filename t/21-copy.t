@@ -15,6 +15,8 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+delete $ENV{HS_DB};    # it names its databases itself
+
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output todo_output);
 
 plan skip_all => 'needs sqlite3' if command('sh', '-c', 'command -v sqlite3');

@@ -192,7 +192,9 @@ subtest 'instance is in the logs' => sub {
     my ($instance) = $answer->{json}{instance} =~ /^urn:request:(.*)/;
     like $hs->log, qr/HS0023: .*\(request \Q$instance\E\)/, 'in the error log';
     my $log = sub { local (@ARGV, $/) = "$hs->{root}/logs/access.log"; scalar readline };
-    like $log->(), qr/^\Q$instance $instance\E 403 /m, 'and is mod_unique_id\'s';
+    # httpd writes that line after the answer
+    ok wait_until("$instance is logged", sub { $log->() =~ /^\Q$instance $instance\E 403 /m }),
+        'and is mod_unique_id\'s';
     my %ids = map { $hs->request(GET => '/none')->{json}{instance} => 1 } 1 .. 5;
     is scalar keys %ids, 5, 'each request has its own';
 };
