@@ -47,9 +47,9 @@ const char *hs_store_words(const hs_store *store, const hs_ticket *ticket, apr_p
 /* The text of HS_SQL_* number `sql`; of an option NULL, where the database has another way. */
 const char *hs_store_sql(const hs_store *store, int sql);
 
-/* Read: run `work` on a connection, without a transaction; once more on another one where the first
- * was lost or its statements were invalid. Returns errors fit to leave the store. The second until
- * a deadline that began earlier. */
+/* Read: run `work` on a connection, without a transaction; again on another one where that one was
+ * lost, its statements were invalid or the database was busy. Returns errors fit to leave the
+ * store. The second until a deadline that began earlier. */
 hs_error *hs_store_read(hs_store *store, hs_store_work *work, void *baton,
                         apr_pool_t *pool) HS_MUSTCHECK;
 hs_error *hs_store_read_until(hs_store *store, hs_store_work *work, void *baton,
@@ -60,7 +60,7 @@ hs_error *hs_store_select(hs_store *store, hs_rows **rows, int sql, const void *
                           apr_pool_t *pool) HS_MUSTCHECK;
 
 /* Write: run `work` in a transaction and commit it, trying again before `deadline` where that can
- * help. Work that finds nothing to write ends the transaction by hs_db_rollback and returns NULL.
+ * help. Work that finds nothing to write may end the transaction by hs_db_rollback and return NULL.
  * After an unknown outcome it is run again only where it `looks` whether it was done; else, or
  * where the look fails, HS_OUTCOME_UNKNOWN. Errors may be HS_DB_*: hs_store_outward. */
 typedef enum hs_store_again { HS_STORE_BLIND = 0, HS_STORE_LOOKS } hs_store_again;
@@ -68,7 +68,8 @@ hs_error *hs_store_write(hs_store *store, hs_store_work *work, void *baton, hs_s
                          apr_time_t deadline, apr_pool_t *pool) HS_MUSTCHECK;
 
 /* The same for work that writes in one statement, which must be HS_STORE_LOOKS: a server gets no
- * transaction around it, so that it is one round trip. What else the work does may only read. */
+ * transaction around it, so that it is one round trip. What else the work does may only read or
+ * lock, and where that fails the outcome is unknown. */
 hs_error *hs_store_apply(hs_store *store, hs_store_work *work, void *baton, apr_time_t deadline,
                          apr_pool_t *pool) HS_MUSTCHECK;
 

@@ -315,7 +315,11 @@ static hs_error *write_at_once(hs_store *store, hs_conn *conn, void *baton, apr_
         return error;
     }
     mark_rows(all, rows);
-    return has_rest(all) ? settle(store, conn, all, pool) : NULL;
+    error = has_rest(all) ? settle(store, conn, all, pool) : NULL;
+    if (error) {
+        error->code = HS_OUTCOME_UNKNOWN; /* what the first statement stored is committed */
+    }
+    return error;
 }
 
 /* The whole transaction: a number of statements that does not depend on the number of items. */
