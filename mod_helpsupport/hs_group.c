@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <semaphore.h>
 
+/* After so long a wait, those who lead are stuck. */
+#define STUCK_US (APR_USEC_PER_SEC / 10)
+
 typedef enum waiter_state { WAITING = 0, TAKEN, LEADING } waiter_state;
 
 /* One caller of hs_group_join, on its own stack. */
@@ -114,13 +117,34 @@ static int wait_for_wake(waiter *self, apr_time_t deadline)
     return !failed;
 }
 
+/* Lead after all, where one more may and the others are stuck with theirs: on a connection that
+ * hangs, for what a free one would give. Returns whether it does. */
+static int lead_anyway(hs_group *group, waiter *self)
+{
+    int does;
+
+    apr_thread_mutex_lock(group->mutex);
+    does = self->state == WAITING && group->leaders < group->bounds.leaders;
+    if (does) {
+        leave(group, self);
+        group->leaders++;
+        self->state = LEADING;
+    }
+    apr_thread_mutex_unlock(group->mutex);
+    return does;
+}
+
 /* Wait until the item is written or it is this one's turn to lead: returns 1, or 0 where the
  * deadline passed before anybody took the item. A leader's every step is bounded, so whoever was
  * taken waits for its end. */
 static int wait_for_turn(hs_group *group, waiter *self)
 {
+    apr_time_t patience = apr_time_now() + STUCK_US;
     int is_over;
 
+    if (patience < self->deadline && (wait_for_wake(self, patience) || lead_anyway(group, self))) {
+        return 1;
+    }
     if (wait_for_wake(self, self->deadline)) {
         return 1;
     }

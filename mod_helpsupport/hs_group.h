@@ -15,7 +15,8 @@ typedef struct hs_group hs_group;
 
 typedef struct hs_group_bounds {
     int leaders; /* groups under way at once, at most */
-    int crowd;   /* so many wait before there is another leader: small groups cost the most */
+    int crowd;   /* so many wait, or one for long, before there is another leader: small groups
+                  * cost the most */
     int items;   /* in one group, at most */
 } hs_group_bounds;
 

@@ -8,11 +8,13 @@
 #include <apr_strings.h>
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #define THREADS 24
 #define ROUNDS 200
 #define MAX 8
+#define PATIENCE_US apr_time_from_sec(5)
 
 /* What `run` sees of itself; no more than `leaders` threads may be in it. */
 typedef struct journal {
@@ -175,6 +177,65 @@ static void test_alone(apr_pool_t *pool)
     tap_is_int(record.runs, 1, "at once");
 }
 
+/* Item 1 hangs until it is let go. */
+typedef struct hanging {
+    hs_group *group;
+    sem_t begun;
+    sem_t let_go;
+    apr_pool_t *pool;
+} hanging;
+
+static void run_hanging(void *baton, void **items, int count, apr_time_t deadline, apr_pool_t *pool)
+{
+    hanging *self = baton;
+    item *one = items[0];
+
+    (void)count;
+    (void)deadline;
+    (void)pool;
+    if (one->value == 1) {
+        sem_post(&self->begun);
+        sem_wait(&self->let_go);
+    }
+    one->times++;
+}
+
+static void *join_hanging(void *data)
+{
+    hanging *self = data;
+    item one = {.value = 1};
+    hs_error *error = hs_group_join(self->group, &one, apr_time_now() + PATIENCE_US, self->pool);
+
+    return error || one.times != 1 ? data : NULL;
+}
+
+/* A leader whose connection hangs must not hold up who could have another one. */
+static void test_stuck_leader(apr_pool_t *pool)
+{
+    hanging self = {0};
+    item two = {.value = 2};
+    pthread_t thread;
+    void *failed;
+    hs_error *error =
+        hs_group_create(&self.group, (hs_group_bounds){.leaders = 2, .crowd = 16, .items = MAX},
+                        run_hanging, &self, pool);
+
+    tap_ok(!error, "a queue");
+    apr_pool_create(&self.pool, NULL);
+    sem_init(&self.begun, 0, 0);
+    sem_init(&self.let_go, 0, 0);
+    pthread_create(&thread, NULL, join_hanging, &self);
+    sem_wait(&self.begun);
+    error = hs_group_join(self.group, &two, apr_time_now() + PATIENCE_US, pool);
+    tap_ok(!error && two.times == 1, "who waits alone behind a leader that hangs leads another");
+    sem_post(&self.let_go);
+    pthread_join(thread, &failed);
+    tap_ok(!failed, "and the first is done when it is let go");
+    sem_destroy(&self.begun);
+    sem_destroy(&self.let_go);
+    apr_pool_destroy(self.pool);
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -182,6 +243,7 @@ int main(void)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_alone(pool);
+    test_stuck_leader(pool);
     test_many(1, pool);
     test_many(3, pool);
     test_impatient(pool);
