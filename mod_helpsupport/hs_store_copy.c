@@ -11,11 +11,11 @@
 
 #include <string.h>
 
-/* A page of rows is read at once, and written in statements of about that many octets: MariaDB
- * takes 16 MiB by default, while tickets can have 40 KiB each and mails that repeat them six times
- * that. */
+/* A page of rows is read at once, and written in statements of about that many octets, the last row
+ * coming on top: a MariaDB server may take no more than 1 MiB, while a ticket with its words has up
+ * to 100 KiB and a mail that repeats its message 240. */
 #define PAGE_ROWS 200
-#define STATEMENT_OCTETS 1000000
+#define STATEMENT_OCTETS (512 * 1024)
 
 #define KEYS_MAX 2
 
