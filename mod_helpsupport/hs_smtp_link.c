@@ -79,13 +79,17 @@ static unsigned int read_offer(const char *line, size_t length)
     return 0;
 }
 
-/* The first line of an EHLO reply is the relay's name. */
+/* The first line of an EHLO reply is the relay's name. A line that fits no reply ends one, or
+ * offers of before STARTTLS would join those of after. */
 static size_t take_line(char *line, size_t size, size_t count, void *data)
 {
     hs_smtp_link *link = data;
     int is_first = !link->reply->more;
 
-    if (hs_smtp_reply_add(link->reply, line, size * count) && link->reply->code == 250) {
+    if (!hs_smtp_reply_add(link->reply, line, size * count)) {
+        link->reply->more = 0;
+        link->offers = 0;
+    } else if (link->reply->code == 250) {
         link->offers = is_first ? 0 : link->offers | read_offer(line, size * count);
     }
     return size * count;
