@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_db.h"
 
+#include "hs_clock.h"
 #include "hs_dialect.h"
 #include "hs_turn.h"
 #include "hs_watch.h"
@@ -141,20 +142,16 @@ apr_time_t hs_db_deadline(const hs_db *db)
     return apr_time_now() + db->opts->timeout_us;
 }
 
-/* Cut what waits for an answer for longer than a statement may take. Then none of the others is
- * used again, as after a change of the schema: each would have to be asked whether it lives, and
- * where the host is a black hole each would take as long. */
+/* Cut what waits for an answer for longer than a statement may take. */
 static void cut_overdue(void *baton)
 {
     hs_db *db = baton;
-    apr_time_t since = apr_time_now() - db->conn_opts.statement_us - OVERDUE_US;
-    int has_cut = 0;
+    apr_time_t since = hs_clock_now() - db->conn_opts.statement_us - OVERDUE_US;
 
     apr_thread_mutex_lock(db->mutex);
     for (int i = 0; i < db->all_count; i++) {
-        has_cut |= hs_conn_cut_overdue(db->all[i], since);
+        hs_conn_cut_overdue(db->all[i], since);
     }
-    db->schemas += has_cut != 0;
     apr_thread_mutex_unlock(db->mutex);
 }
 
@@ -214,15 +211,21 @@ static hs_conn *take_idle(hs_db *db, apr_pool_t *pool)
         hs_conn *conn = db->idle[--db->idle_count];
         hs_conn_stamp *stamp = hs_conn_stamp_of(conn);
         unsigned losses = db->losses;
-        int is_stale = stamp->schemas != db->schemas;
+        unsigned schemas = stamp->schemas;
+        int is_stale = schemas != db->schemas;
+        int is_dead;
 
         apr_thread_mutex_unlock(db->mutex);
         if (!is_stale && is_usable(db, conn, stamp->losses != losses, pool)) {
             stamp->losses = losses;
             return conn;
         }
+        is_dead = !is_stale && hs_conn_look(conn) == HS_CONN_LOST;
         close_conn(db, conn);
         apr_thread_mutex_lock(db->mutex);
+        /* None of those that were idle with it is asked, as after a change of the schema: where the
+         * host is a black hole, each would take as long to be given up. */
+        db->schemas += is_dead && schemas == db->schemas;
         leave(db);
     }
     return NULL;

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_db_conn.h"
 
+#include "hs_clock.h"
 #include "hs_dialect.h"
 
 #include <apr_dbd.h>
@@ -31,7 +32,8 @@ struct hs_conn {
     int has_failed;             /* a statement of this transaction did */
     _Atomic int is_unlimited;   /* its calls are never overdue */
     int socket;                 /* a copy of the descriptor, which nobody else closes, or -1 */
-    _Atomic apr_time_t call_us; /* since when a call waits for the server, or 0 */
+    _Atomic apr_time_t call_us; /* since when (hs_clock) a call waits for the server, or 0 */
+    apr_interval_time_t head_start_us; /* by which the present call is overdue sooner */
 };
 
 static const char *reason_of(const hs_dialect *dialect, const char *text, apr_pool_t *pool)
@@ -88,11 +90,7 @@ static hs_error *copy_row(hs_rows *rows, const apr_dbd_driver_t *driver, apr_dbd
         if (status != APR_SUCCESS && status != APR_ENOENT) {
             return hs_error_make(pool, HS_DB_OTHER, "column %d can't be read", column);
         }
-        if (status == APR_ENOENT || !value) {
-            values[column] = NULL;
-        } else {
-            values[column] = is_copied ? value : apr_pstrdup(pool, value);
-        }
+        values[column] = value && !is_copied ? apr_pstrdup(pool, value) : value;
     }
     rows->count++;
     return NULL;
@@ -143,7 +141,7 @@ static hs_error *find_statement(hs_conn *conn, apr_dbd_prepared_t **statement, c
     if (count >= STATEMENTS_MAX && !conn->fault) {
         conn->fault = HS_CONN_WORN;
     }
-    conn->call_us = apr_time_now();
+    conn->call_us = hs_clock_now();
     status = apr_dbd_prepare(conn->opts->driver, conn->pool, conn->handle, sql, label, statement);
     conn->call_us = 0;
     if (status != 0) {
@@ -172,7 +170,7 @@ hs_error *hs_conn_select(hs_conn *conn, hs_rows **rows, const char *sql, const v
         return error;
     }
     /* random access: without it apr_dbd_pgsql hides errors and sleeps 100 ms on each. */
-    conn->call_us = apr_time_now();
+    conn->call_us = hs_clock_now();
     status =
         apr_dbd_pbselect(conn->opts->driver, pool, conn->handle, &results, statement, 1, values);
     conn->call_us = 0;
@@ -193,7 +191,7 @@ hs_error *hs_conn_query(hs_conn *conn, int *changed, const char *sql, const void
     if (error) {
         return error;
     }
-    conn->call_us = apr_time_now();
+    conn->call_us = hs_clock_now();
     status = apr_dbd_pbquery(conn->opts->driver, pool, conn->handle, changed ? changed : &ignored,
                              statement, values);
     conn->call_us = 0;
@@ -209,20 +207,20 @@ static int execute(hs_conn *conn, const char *sql)
                                   : apr_dbd_query(opts->driver, conn->handle, &ignored, sql);
 }
 
-/* Run what is not prepared: for its rows, or where `rows` is NULL without any. Where another
- * process has changed the schema since this connection last read it, the first try fails and makes
- * it forget what it had read. A statement that was prepared would be lost then, and with it the
- * connection. */
-static hs_error *run_plain(hs_conn *conn, hs_rows **rows, const char *sql, apr_pool_t *pool)
+/* Where another process has changed the schema since this connection last read it, the first try
+ * fails and makes it forget what it had read. A statement that was prepared would be lost then, and
+ * with it the connection. */
+hs_error *hs_conn_ask(hs_conn *conn, hs_rows **rows, const char *sql, apr_pool_t *pool)
 {
     int had_failed = conn->has_failed;
+    hs_conn_fault fault = conn->fault;
     hs_error *error = NULL;
 
     for (int try = 0; try < 2; try++) {
         apr_dbd_results_t *results = NULL;
         int status;
 
-        conn->call_us = apr_time_now();
+        conn->call_us = hs_clock_now() - conn->head_start_us;
         status = rows ? apr_dbd_select(conn->opts->driver, pool, conn->handle, &results, sql, 1)
                       : execute(conn, sql);
         conn->call_us = 0;
@@ -233,7 +231,7 @@ static hs_error *run_plain(hs_conn *conn, hs_rows **rows, const char *sql, apr_p
         if (error->code != HS_DB_SCHEMA || apr_hash_count(conn->statements) > 0) {
             break;
         }
-        conn->fault = HS_CONN_GOOD;
+        conn->fault = fault;
         conn->has_failed = had_failed;
     }
     return error;
@@ -241,12 +239,7 @@ static hs_error *run_plain(hs_conn *conn, hs_rows **rows, const char *sql, apr_p
 
 hs_error *hs_conn_execute(hs_conn *conn, const char *sql, apr_pool_t *pool)
 {
-    return run_plain(conn, NULL, sql, pool);
-}
-
-hs_error *hs_conn_ask(hs_conn *conn, hs_rows **rows, const char *sql, apr_pool_t *pool)
-{
-    return run_plain(conn, rows, sql, pool);
+    return hs_conn_ask(conn, NULL, sql, pool);
 }
 
 static hs_error *set_up(hs_conn *conn, apr_pool_t *pool)
@@ -257,7 +250,8 @@ static hs_error *set_up(hs_conn *conn, apr_pool_t *pool)
 
     for (; setting && setting->sql; setting++) {
         hs_rows *rows = NULL;
-        hs_error *error = run_plain(conn, setting->has_no_rows ? NULL : &rows, setting->sql, pool);
+        hs_error *error =
+            hs_conn_ask(conn, setting->has_no_rows ? NULL : &rows, setting->sql, pool);
         const char *value;
 
         if (error) {
@@ -355,12 +349,13 @@ hs_conn_stamp *hs_conn_stamp_of(hs_conn *conn)
     return &conn->stamp;
 }
 
-int hs_conn_cut_overdue(hs_conn *conn, apr_time_t since)
+void hs_conn_cut_overdue(hs_conn *conn, apr_time_t since)
 {
     apr_time_t call_us = conn->call_us;
 
-    return call_us && call_us < since && conn->socket >= 0 && !conn->is_unlimited &&
-           shutdown(conn->socket, SHUT_RDWR) == 0;
+    if (call_us && call_us < since && conn->socket >= 0 && !conn->is_unlimited) {
+        (void)shutdown(conn->socket, SHUT_RDWR);
+    }
 }
 
 hs_conn_fault hs_conn_look(hs_conn *conn)
@@ -374,8 +369,12 @@ hs_conn_fault hs_conn_look(hs_conn *conn)
 int hs_conn_is_alive(hs_conn *conn, apr_pool_t *pool)
 {
     hs_rows *rows = NULL;
+    hs_error *error;
 
-    return !hs_conn_ask(conn, &rows, conn->opts->dialect->probe, pool) && rows && rows->count == 1;
+    conn->head_start_us = conn->opts->statement_us;
+    error = hs_conn_ask(conn, &rows, conn->opts->dialect->probe, pool);
+    conn->head_start_us = 0;
+    return !error && rows && rows->count == 1;
 }
 
 hs_error *hs_conn_begin(hs_conn *conn, apr_time_t deadline, apr_pool_t *pool)
@@ -429,14 +428,13 @@ hs_error *hs_conn_commit(hs_conn *conn, apr_pool_t *pool)
 
 void hs_conn_rollback(hs_conn *conn)
 {
-    if (!conn->in_transaction) {
+    int is_open = conn->in_transaction;
+
+    conn->in_transaction = 0;
+    if (!is_open || conn->fault == HS_CONN_LOST) { /* who would answer? */
         return;
     }
-    conn->in_transaction = 0;
-    if (conn->fault == HS_CONN_LOST) {
-        return; /* nobody would answer */
-    }
-    conn->call_us = apr_time_now();
+    conn->call_us = hs_clock_now();
     if (execute(conn, "ROLLBACK") != 0 && !conn->fault) {
         conn->fault = HS_CONN_WORN;
     }

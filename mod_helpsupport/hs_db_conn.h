@@ -61,14 +61,15 @@ void hs_conn_close(hs_conn *conn);
 hs_conn_stamp *hs_conn_stamp_of(hs_conn *conn);
 
 /* Cut it where the call that is at it began before `since`: a server that neither answers nor
- * closes would hold its thread for ever. The call then fails with HS_DB_LOST. Returns whether it
- * did. Thread: any other; the connection must not be closed meanwhile. */
-int hs_conn_cut_overdue(hs_conn *conn, apr_time_t since);
+ * closes would hold its thread for ever. The call then fails with HS_DB_LOST. `since` is
+ * hs_clock_now's. Thread: any other; the connection must not be closed meanwhile. */
+void hs_conn_cut_overdue(hs_conn *conn, apr_time_t since);
 
 /* Whether it can be used again; tells it about a file that was moved. Asks no server. */
 hs_conn_fault hs_conn_look(hs_conn *conn);
 
-/* Whether it answers (one round trip). */
+/* Whether it answers (one round trip), for which it has no time but what hs_conn_cut_overdue leaves
+ * to any call beyond that of its statement. */
 int hs_conn_is_alive(hs_conn *conn, apr_pool_t *pool);
 
 /* Prepare `sql` (apr_dbd's %s and %lld are its parameters), which stays prepared with the
@@ -85,7 +86,7 @@ hs_error *hs_conn_query(hs_conn *conn, int *changed, const char *sql, const void
                         apr_pool_t *pool) HS_MUSTCHECK;
 
 /* The same two without parameters and without preparing anything: for what is asked once, and for
- * what changes the schema. */
+ * what changes the schema. hs_conn_ask without `rows` is hs_conn_execute. */
 hs_error *hs_conn_ask(hs_conn *conn, hs_rows **rows, const char *sql,
                       apr_pool_t *pool) HS_MUSTCHECK;
 hs_error *hs_conn_execute(hs_conn *conn, const char *sql, apr_pool_t *pool) HS_MUSTCHECK;

@@ -1,11 +1,12 @@
-/* hs_watch.c - layer 1: a thread that looks at something once a second. */
+/* hs_watch.c - layer 2: a thread that looks at something once a second. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_watch.h"
+
+#include "hs_clock.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct hs_watch {
     void (*look)(void *baton);
@@ -22,11 +23,7 @@ static void *run(void *data)
 
     pthread_mutex_lock(&self->mutex);
     while (!self->is_over) {
-        struct timespec next;
-
-        clock_gettime(CLOCK_REALTIME, &next);
-        next.tv_sec++;
-        pthread_cond_timedwait(&self->ended, &self->mutex, &next);
+        (void)hs_clock_cond_wait(&self->ended, &self->mutex, hs_clock_now() + APR_USEC_PER_SEC);
         if (!self->is_over) {
             self->look(self->baton);
         }
@@ -60,8 +57,7 @@ hs_watch *hs_watch_start(void (*look)(void *baton), void *baton)
     self->look = look;
     self->baton = baton;
     pthread_mutex_init(&self->mutex, NULL);
-    pthread_cond_init(&self->ended, NULL);
-    if (!start_thread(self)) {
+    if (hs_clock_cond_init(&self->ended) || !start_thread(self)) {
         free(self);
         return NULL;
     }
