@@ -140,6 +140,7 @@ sub promote {
 
 sub make_mysql {
     my ($self) = @_;
+    # tmpdir, twice: a server that starts removes all temporary tables there, also those of others.
     open my $out, '>', "$self->{root}/my.cnf" or die "my.cnf: $!\n";
     print $out <<"END";
 [mariadbd]
@@ -152,12 +153,12 @@ innodb-flush-log-at-trx-commit = 2
 innodb-flush-method = nosync
 max-connections = 300
 character-set-server = latin1
-# a server that starts removes all temporary tables there, also those of others
 tmpdir = $self->{root}
 $self->{settings}
 END
     close $out;
     must('mariadb-install-db', '--no-defaults', "--datadir=$self->{root}/data",
+        "--tmpdir=$self->{root}",
         '--auth-root-authentication-method=normal', '--skip-test-db',
         ($self->{user} ? "--user=$self->{user}" : ()));
     $self->{params} = "host=127.0.0.1,port=$self->{port},user=root";
