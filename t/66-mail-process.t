@@ -70,7 +70,7 @@ for my $mpm (qw(event worker prefork)) {
             'each of them has its mail, none has two';
         my $stop = time;
         is $hs->stop, 0, 'httpd ends cleanly';
-        cmp_ok time - $stop, '<', 3, 'and soon' or note time - $stop;
+        cmp_ok time - $stop, '<', 5, 'and soon' or note time - $stop;
         wait_until('the mail process is gone', sub { !is_running($pid) }, 3);
         unlike $hs->log, qr/exit signal|segfault|HS0042|helpsupport:(?:error|crit)/i, 'without trouble';
     };
@@ -88,7 +88,7 @@ subtest 'killed' => sub {
     my $start = time;
     kill 'KILL', $new;
     $new = wait_for_sender($hs, $new);
-    cmp_ok time - $start, '<', 3, 'again';
+    cmp_ok time - $start, '<', 5, 'again';
 
     # the parent: its children may live on for a while, the mail process must not
     my @rest = grep { $_ != $new } children($hs->{pid});
@@ -96,7 +96,7 @@ subtest 'killed' => sub {
     $start = time;
     wait_until('the mail process is gone, too', sub { !is_running($new) });
     my $seconds = time - $start;
-    cmp_ok $seconds, '<', 2.5, sprintf 'gone %.1f s after its parent', $seconds;
+    cmp_ok $seconds, '<', 5, sprintf 'gone %.1f s after its parent', $seconds;
     kill 'KILL', @rest;
     wait_until('all are gone', sub { !grep { is_running($_) } @rest });
     $hs->stop;
@@ -153,13 +153,13 @@ subtest 'a relay that hangs' => sub {
     my $pid = wait_for_sender($hs);
     my $start = time;
     $hs->restart('USR1');
-    cmp_ok time - $start, '<', 2, 'a graceful restart is not delayed' or note time - $start;
+    cmp_ok time - $start, '<', 5, 'a graceful restart is not delayed' or note time - $start;
     is submit($hs)->{status}, 'open', 'and requests are served';
     ok is_running($pid), 'the former process drains';
     $start = time;
     is $hs->stop, 0, 'a stop';
     my $seconds = time - $start;
-    cmp_ok $seconds, '<', 3, sprintf 'takes %.1f s', $seconds;
+    cmp_ok $seconds, '<', 5, sprintf 'takes %.1f s', $seconds;
     kill 'TERM', $pid;
     wait_until('nothing is left', sub { !HSMail::sender_pids($hs) && !is_running($pid) }, 4);
 
@@ -222,7 +222,7 @@ subtest 'templates' => sub {
         text_of(($relay->mails)[-1]) =~ /^Changed #\d+/;
     });
     my $seconds = time - $start;
-    cmp_ok $seconds, '<', 7, sprintf 'a changed template is taken after %.1f s', $seconds;
+    cmp_ok $seconds, '<', 12, sprintf 'a changed template is taken after %.1f s', $seconds;
 
     my %wish = (headers => {'Accept-Language' => 'eo'});
     $write->("confirmation.eo.$_", HS::slurp("$folder/confirmation.$_")) for qw(html subject);
