@@ -11,6 +11,7 @@ use HS qw(command free_port submission wait_until);
 use HSCluster;
 use HSLoad;
 use HSMail qw(children is_running ticket_number wait_for_sender);
+use HSOutage;
 use HSProxy;
 use POSIX ();
 use Test::More;
@@ -34,12 +35,6 @@ sub start_cluster {
 my %FINE = map { $_ => 1 } 200, 201, '503 problem later';
 
 sub start_load { return HSLoad->start($cluster, clients => 6, changes => 0.2, reads => 0.2) }
-
-sub wait_for_answers {
-    my ($load, $count) = @_;
-    my $before = $load->answered;
-    wait_until('there are answers', sub { $load->answered > $before + $count });
-}
 
 # How often which answer was given.
 sub tally {
@@ -157,7 +152,7 @@ subtest 'what no standby has is not acknowledged' => sub {
     my ($id, $id2) = map { $cluster->post('/help-support/u', submission())->{json}{id} } 1 .. 2;
     my $etag = $cluster->get("/help-support/$id2")->{headers}{etag};
     my $load = start_load();
-    wait_for_answers($load, 50);
+    HSOutage::wait_for_answers($load, 50);
     $load->stop;
     my ($one, $other) = @{$cluster->{nodes}};
     my %request = (
@@ -201,13 +196,13 @@ subtest 'the primary is lost, the standby promoted' => sub {
     my $kills = $is_long ? 20 : 1;
     for my $kill (1 .. $kills) {
         my $load = start_load();
-        wait_for_answers($load, 300);
+        HSOutage::wait_for_answers($load, 300);
         my $usual = usual();
         my $asking = $cluster->ask_static;
         # Longer than a request may wait, so that all is seen: waiting, refusing, coming back.
         my $since = $cluster->fail_over($kill == 1 ? 7 : rand 8);
         my @back = $cluster->back_after($since);
-        wait_for_answers($load, 300);
+        HSOutage::wait_for_answers($load, 300);
         my $static = $cluster->slowest_static($asking);
         my $ledger = $load->stop;
         note "kill $kill: nodes write after @back s, a static file takes $static s at most";
@@ -231,12 +226,12 @@ subtest 'a node is lost' => sub {
         my $node = $cluster->{nodes}[$kill % 2];
         my $other = $cluster->{nodes}[1 - $kill % 2];
         my $load = start_load();
-        wait_for_answers($load, 200);
+        HSOutage::wait_for_answers($load, 200);
         my $mails = $relay->mail_count;
         wait_until('mails go out', sub { $relay->mail_count > $mails + 5 });
         sleep rand 0.3;
         $cluster->lose_node($node);
-        wait_for_answers($load, 200);
+        HSOutage::wait_for_answers($load, 200);
         # Its leases run out, or it comes back and knows them.
         my $comes_back = $kill % 4 >= 2;
         $node->launch if $comes_back;
@@ -258,15 +253,15 @@ subtest 'a node is lost' => sub {
 
 subtest 'a restart of PostgreSQL and sessions that are ended fail no request' => sub {
     my $load = start_load();
-    wait_for_answers($load, 50);
+    HSOutage::wait_for_answers($load, 50);
     for my $how (('fast', 'immediate') x ($is_long ? 10 : 1)) {
         $cluster->{primary}->restart($how);
-        wait_for_answers($load, 100);
+        HSOutage::wait_for_answers($load, 100);
     }
     for (1 .. ($is_long ? 50 : 3)) {
         $cluster->sql('SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity '
                 . q{WHERE usename = 'helpsupport'});
-        wait_for_answers($load, 20);
+        HSOutage::wait_for_answers($load, 20);
     }
     my $ledger = $load->stop;
     $cluster->{primary}->restart('fast');
@@ -310,7 +305,7 @@ subtest 'a primary that is a black hole' => sub {
     my $node = $far->{nodes}[0];
     is $node->post('/help-support/u', submission())->{status}, 201, 'all is well';
     my $load = HSLoad->start($far, clients => 6, changes => 0.2, reads => 0.2);
-    wait_for_answers($load, 50);
+    HSOutage::wait_for_answers($load, 50);
     my $usual = usual($far);
     $proxy->mode('hole');
     my $asking = $far->ask_static;
@@ -318,7 +313,7 @@ subtest 'a primary that is a black hole' => sub {
     sleep 4;
     $far->{primary}->lose;
     my @back = $far->back_after($far->promote);
-    wait_for_answers($load, 50);
+    HSOutage::wait_for_answers($load, 50);
     cmp_ok $far->slowest_static($asking), '<', 3, 'static files never wait';
     my $ledger = $load->stop;
     note "back after $back[0] s, the slowest answer took ", slowest($ledger), ' s';
@@ -334,14 +329,14 @@ subtest 'MariaDB is restarted, and lost' => sub {
     start_cluster(driver => 'mysql');
     for my $kill (1 .. ($is_long ? 20 : 2)) {
         my $load = start_load();
-        wait_for_answers($load, 200);
+        HSOutage::wait_for_answers($load, 200);
         my $usual = usual();
         $cluster->{primary}->stop($kill % 2 ? 'immediate' : 'fast');
         # Longer than a request may wait, in every other pair.
         sleep 7 if $kill % 4 >= 2;
         $cluster->{primary}->launch;
         my @back = $cluster->back_after(time);
-        wait_for_answers($load, 100);
+        HSOutage::wait_for_answers($load, 100);
         my $ledger = $load->stop;
         note "kill $kill: nodes write after @back s";
         cmp_ok $_, '<', 2 + 2 * $usual, 'a node writes within 2 s' for @back;

@@ -37,30 +37,10 @@ sub wait_for_answers {
     wait_until('there are answers', sub { $load->answered > $before + $count });
 }
 
-# What must be true of the tables.
-sub damage {
-    my ($hs) = @_;
-    my %queries = (
-        'a ticket has no mail' =>
-            'SELECT number FROM ticket WHERE number NOT IN (SELECT ticket FROM mail)',
-        'a mail has no ticket' =>
-            'SELECT id FROM mail WHERE ticket NOT IN (SELECT number FROM ticket)',
-        'a key has no ticket' => 'SELECT key_text FROM idempotency_key '
-            . 'WHERE ticket_id NOT IN (SELECT id FROM ticket)',
-        'a change has no history or a history no change' => 'SELECT number FROM ticket '
-            . 'WHERE version <> 1 + (SELECT count(*) FROM ticket_event WHERE ticket = number)',
-    );
-    $queries{'a ticket has no words'} =
-        'SELECT number FROM ticket WHERE number NOT IN (SELECT ticket FROM ticket_words)'
-        if $hs->{server_db}{driver} eq 'mysql';
-    return [map { my $found = $hs->sql("$queries{$_} LIMIT 5"); $found eq '' ? () : "$_: $found" }
-            sort keys %queries];
-}
-
 sub nothing_lost {
     my ($hs, $ledger) = @_;
     is_deeply HSLoad::missing($hs, $ledger), [], 'nothing acknowledged is missing';
-    is_deeply damage($hs), [], 'and the tables are whole';
+    is_deeply HSLoad::damage($hs), [], 'and the tables are whole';
     unlike $hs->log, qr/exit signal|seg fault/, 'no child crashed';
 }
 
