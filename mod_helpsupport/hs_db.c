@@ -9,8 +9,9 @@
 
 #include <apr_dbd.h>
 #include <apr_strings.h>
-#include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
+
+#include <pthread.h>
 
 /* How long nobody tries to connect after it failed. */
 #define FAIL_FAST_US apr_time_from_sec(1)
@@ -35,8 +36,8 @@ struct hs_db {
     void *baton;
     apr_thread_mutex_t *local_turn; /* where opts->write_turn is NULL */
 
-    apr_thread_mutex_t *mutex; /* guards what follows; never held while talking to the database */
-    apr_thread_cond_t *changed;
+    pthread_mutex_t mutex; /* guards what follows; never held while talking to the database */
+    pthread_cond_t changed;
     hs_conn **idle; /* a stack: the last one used is the warmest */
     int idle_count;
     int open_count; /* idle, in use, or being connected */
@@ -61,6 +62,8 @@ static apr_status_t close_all(void *data)
     while (db->idle_count > 0) {
         hs_conn_close(db->idle[--db->idle_count]);
     }
+    pthread_cond_destroy(&db->changed);
+    pthread_mutex_destroy(&db->mutex);
     return APR_SUCCESS;
 }
 
@@ -122,9 +125,8 @@ hs_error *hs_db_create(hs_db **out, const hs_db_opts *opts, hs_db_greet *greet, 
     db->baton = baton;
     db->idle = apr_pcalloc(pool, sizeof(hs_conn *) * (apr_size_t)opts->max);
     db->all = apr_pcalloc(pool, sizeof(hs_conn *) * (apr_size_t)opts->max);
-    if (apr_thread_mutex_create(&db->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS ||
-        apr_thread_mutex_create(&db->local_turn, APR_THREAD_MUTEX_TIMED, pool) != APR_SUCCESS ||
-        apr_thread_cond_create(&db->changed, pool) != APR_SUCCESS) {
+    if (apr_thread_mutex_create(&db->local_turn, APR_THREAD_MUTEX_TIMED, pool) != APR_SUCCESS ||
+        pthread_mutex_init(&db->mutex, NULL) || hs_clock_cond_init(&db->changed)) {
         return hs_error_make(pool, HS_CONFIGURATION, "no mutex can be made");
     }
     apr_pool_cleanup_register(pool, db, close_all, apr_pool_cleanup_null);
@@ -139,7 +141,7 @@ int hs_db_is_server(const hs_db *db)
 
 apr_time_t hs_db_deadline(const hs_db *db)
 {
-    return apr_time_now() + db->opts->timeout_us;
+    return hs_clock_now() + db->opts->timeout_us;
 }
 
 /* Cut what waits for an answer for longer than a statement may take. */
@@ -148,11 +150,11 @@ static void cut_overdue(void *baton)
     hs_db *db = baton;
     apr_time_t since = hs_clock_now() - db->conn_opts.statement_us - OVERDUE_US;
 
-    apr_thread_mutex_lock(db->mutex);
+    pthread_mutex_lock(&db->mutex);
     for (int i = 0; i < db->all_count; i++) {
         hs_conn_cut_overdue(db->all[i], since);
     }
-    apr_thread_mutex_unlock(db->mutex);
+    pthread_mutex_unlock(&db->mutex);
 }
 
 /* Have a new connection watched. Without the mutex held. */
@@ -161,25 +163,25 @@ static void watch_conn(hs_db *db, hs_conn *conn)
     if (!db->dialect->is_server) {
         return;
     }
-    apr_thread_mutex_lock(db->mutex);
+    pthread_mutex_lock(&db->mutex);
     db->all[db->all_count++] = conn;
     if (!db->watch) {
         db->watch = hs_watch_start(cut_overdue, db);
     }
-    apr_thread_mutex_unlock(db->mutex);
+    pthread_mutex_unlock(&db->mutex);
 }
 
 /* Close a connection; without the mutex held. */
 static void close_conn(hs_db *db, hs_conn *conn)
 {
-    apr_thread_mutex_lock(db->mutex);
+    pthread_mutex_lock(&db->mutex);
     for (int i = 0; i < db->all_count; i++) {
         if (db->all[i] == conn) {
             db->all[i] = db->all[--db->all_count];
             break;
         }
     }
-    apr_thread_mutex_unlock(db->mutex);
+    pthread_mutex_unlock(&db->mutex);
     hs_conn_close(conn);
 }
 
@@ -187,7 +189,7 @@ static void close_conn(hs_db *db, hs_conn *conn)
 static void leave(hs_db *db)
 {
     db->open_count--;
-    apr_thread_cond_signal(db->changed);
+    pthread_cond_signal(&db->changed);
 }
 
 /* Whether an idle connection may be handed out; else it has to be closed. Without the mutex. */
@@ -197,7 +199,7 @@ static int is_usable(hs_db *db, hs_conn *conn, int must_ask, apr_pool_t *pool)
         return 0;
     }
     if (db->dialect->is_server &&
-        apr_time_now() - hs_conn_stamp_of(conn)->idle_us > IDLE_TRUSTED_US) {
+        hs_clock_now() - hs_conn_stamp_of(conn)->idle_us > IDLE_TRUSTED_US) {
         must_ask = 1;
     }
     return !must_ask || hs_conn_is_alive(conn, pool);
@@ -215,14 +217,14 @@ static hs_conn *take_idle(hs_db *db, apr_pool_t *pool)
         int is_stale = schemas != db->schemas;
         int is_dead;
 
-        apr_thread_mutex_unlock(db->mutex);
+        pthread_mutex_unlock(&db->mutex);
         if (!is_stale && is_usable(db, conn, stamp->losses != losses, pool)) {
             stamp->losses = losses;
             return conn;
         }
         is_dead = !is_stale && hs_conn_look(conn) == HS_CONN_LOST;
         close_conn(db, conn);
-        apr_thread_mutex_lock(db->mutex);
+        pthread_mutex_lock(&db->mutex);
         /* None of those that were idle with it is asked, as after a change of the schema: where the
          * host is a black hole, each would take as long to be given up. */
         db->schemas += is_dead && schemas == db->schemas;
@@ -238,11 +240,10 @@ static int may_restart(const hs_db *db, apr_time_t now)
            now - db->failing_us < db->opts->timeout_us;
 }
 
-/* Whether to let a while pass after a failed attempt. A clock that was set back must not make it
- * longer. */
+/* Whether to let a while pass after a failed attempt. */
 static int is_too_early(const hs_db *db, apr_time_t now)
 {
-    return now < db->retry_us && db->retry_us - now <= FAIL_FAST_US;
+    return now < db->retry_us;
 }
 
 /* Whether nobody should wait: connecting fails, and it is not time for the next attempt or somebody
@@ -256,7 +257,7 @@ static int is_down(const hs_db *db, apr_time_t now)
  * as long as a caller would wait; after that, and with a file at once, callers fail fast. */
 static void note_connect(hs_db *db, const hs_error *error, apr_time_t begun)
 {
-    apr_time_t now = apr_time_now();
+    apr_time_t now = hs_clock_now();
 
     if (!error) {
         db->failing_us = 0;
@@ -296,15 +297,15 @@ static hs_error *connect_and_greet(hs_db *db, hs_conn **conn, apr_time_t deadlin
 /* Connect in a place of the pool that is free. With the mutex held, which is given up meanwhile. */
 static hs_error *connect_new(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool_t *pool)
 {
-    apr_time_t begun = apr_time_now();
+    apr_time_t begun = hs_clock_now();
     hs_conn_stamp stamp = {.losses = db->losses, .schemas = db->schemas};
     hs_error *error;
 
     db->open_count++;
     db->connecting++;
-    apr_thread_mutex_unlock(db->mutex);
+    pthread_mutex_unlock(&db->mutex);
     error = connect_and_greet(db, conn, deadline, pool);
-    apr_thread_mutex_lock(db->mutex);
+    pthread_mutex_lock(&db->mutex);
     db->connecting--;
     note_connect(db, error, begun);
     if (error) {
@@ -321,8 +322,8 @@ static hs_error *connect_new(hs_db *db, hs_conn **conn, apr_time_t deadline, apr
 static int connect_or_wait(hs_db *db, hs_conn **conn, hs_error **error, apr_time_t deadline,
                            apr_pool_t *pool)
 {
-    apr_time_t now = apr_time_now();
-    apr_interval_time_t wait_us = deadline - now;
+    apr_time_t now = hs_clock_now();
+    apr_time_t until = deadline;
 
     if (is_down(db, now) || (db->failing_us && now >= deadline)) {
         *error = hs_error_make(pool, HS_UNAVAILABLE, "%s", db->failure);
@@ -330,10 +331,10 @@ static int connect_or_wait(hs_db *db, hs_conn **conn, hs_error **error, apr_time
     }
     if (db->open_count < db->opts->max && !is_too_early(db, now)) {
         *error = connect_new(db, conn, deadline, pool);
-        return !*error || !may_restart(db, apr_time_now());
+        return !*error || !may_restart(db, hs_clock_now());
     }
-    if (db->open_count < db->opts->max) {
-        wait_us = wait_us < db->retry_us - now ? wait_us : db->retry_us - now;
+    if (db->open_count < db->opts->max && db->retry_us < until) {
+        until = db->retry_us;
     }
     if (now >= deadline) {
         *error = hs_error_make(pool, HS_UNAVAILABLE,
@@ -341,7 +342,7 @@ static int connect_or_wait(hs_db *db, hs_conn **conn, hs_error **error, apr_time
                                db->opts->max, (int)(db->opts->timeout_us / 1000));
         return 1;
     }
-    apr_thread_cond_timedwait(db->changed, db->mutex, wait_us);
+    (void)hs_clock_cond_wait(&db->changed, &db->mutex, until);
     return 0;
 }
 
@@ -349,7 +350,7 @@ hs_error *hs_db_acquire(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool
 {
     hs_error *error;
 
-    apr_thread_mutex_lock(db->mutex);
+    pthread_mutex_lock(&db->mutex);
     do {
         error = NULL;
         *conn = take_idle(db, pool);
@@ -357,7 +358,7 @@ hs_error *hs_db_acquire(hs_db *db, hs_conn **conn, apr_time_t deadline, apr_pool
             return NULL;
         }
     } while (!connect_or_wait(db, conn, &error, deadline, pool));
-    apr_thread_mutex_unlock(db->mutex);
+    pthread_mutex_unlock(&db->mutex);
     return error;
 }
 
@@ -372,25 +373,25 @@ void hs_db_release(hs_db *db, hs_conn *conn)
     if (fault != HS_CONN_GOOD) {
         close_conn(db, conn);
     }
-    apr_thread_mutex_lock(db->mutex);
+    pthread_mutex_lock(&db->mutex);
     db->losses += fault == HS_CONN_LOST;
     db->schemas += fault == HS_CONN_SCHEMA;
     if (fault != HS_CONN_GOOD) {
         leave(db);
     } else {
-        hs_conn_stamp_of(conn)->idle_us = apr_time_now();
+        hs_conn_stamp_of(conn)->idle_us = hs_clock_now();
         db->idle[db->idle_count++] = conn;
     }
-    apr_thread_mutex_unlock(db->mutex);
+    pthread_mutex_unlock(&db->mutex);
     /* Not before: whoever is woken needs the mutex at once. */
     if (fault == HS_CONN_GOOD) {
-        apr_thread_cond_signal(db->changed);
+        pthread_cond_signal(&db->changed);
     }
 }
 
 static apr_status_t take_turn(hs_db *db, apr_time_t deadline)
 {
-    apr_interval_time_t wait_us = deadline - apr_time_now();
+    apr_interval_time_t wait_us = deadline - hs_clock_now();
 
     if (!db->dialect->has_one_writer) {
         return APR_SUCCESS;

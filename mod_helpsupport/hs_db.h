@@ -41,7 +41,7 @@ hs_error *hs_db_check_driver(const char *driver, const char *params, apr_pool_t 
 /* Whether it is behind a network: a statement alone is then quicker without a transaction. */
 int hs_db_is_server(const hs_db *db);
 
-/* Until when a caller who starts now may wait. */
+/* Until when a caller who starts now may wait, by hs_clock_now, as is every deadline here. */
 apr_time_t hs_db_deadline(const hs_db *db);
 
 /* Get a connection that works, waiting for one until `deadline`. HS_UNAVAILABLE; at once while the

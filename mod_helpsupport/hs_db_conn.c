@@ -269,7 +269,7 @@ static hs_error *set_up(hs_conn *conn, apr_pool_t *pool)
 /* Whether to wait and try again: the database is busy and there is time left. */
 static int is_worth_waiting(const hs_error *error, apr_time_t deadline)
 {
-    if (!error || error->code != HS_DB_BUSY || apr_time_now() + BUSY_WAIT_US >= deadline) {
+    if (!error || error->code != HS_DB_BUSY || hs_clock_now() + BUSY_WAIT_US >= deadline) {
         return 0;
     }
     apr_sleep(BUSY_WAIT_US);

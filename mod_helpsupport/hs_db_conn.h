@@ -8,9 +8,9 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
-/* A connection, used by one thread at a time. Errors below are the classes HS_DB_*, or
- * HS_UNAVAILABLE where no statement can succeed before the administrator acts; `pool` is the
- * caller's, for results and errors. */
+/* A connection, used by one thread at a time. A deadline is hs_clock_now's. Errors below are the
+ * classes HS_DB_*, or HS_UNAVAILABLE where no statement can succeed before the administrator acts;
+ * `pool` is the caller's, for results and errors. */
 typedef struct hs_conn hs_conn;
 
 /* How to connect. */

@@ -32,9 +32,9 @@ hs_error *hs_group_create(hs_group **group, hs_group_bounds bounds, hs_group_run
                           apr_pool_t *pool) HS_MUSTCHECK;
 
 /* Have `item` done, with others or alone. Returns NULL after `run` returned for it; what came of
- * it, `run` has left in the item. HS_UNAVAILABLE where no leader took it before `deadline`: it was
- * not done and will not be. Once it was taken there is no giving up, because the leader reads
- * it: run's own steps must be bounded. Thread: any; `pool` is the caller's. */
+ * it, `run` has left in the item. HS_UNAVAILABLE where no leader took it before `deadline`
+ * (hs_clock_now): it was not done and will not be. Once it was taken there is no giving up, because
+ * the leader reads it: run's own steps must be bounded. Thread: any; `pool` is the caller's. */
 hs_error *hs_group_join(hs_group *group, void *item, apr_time_t deadline,
                         apr_pool_t *pool) HS_MUSTCHECK;
 

@@ -1,5 +1,6 @@
 /* hs_store_run.c - layer 7: runs the store's statements, again where a connection was lost. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_clock.h"
 #include "hs_sql.h"
 #include "hs_store_int.h"
 
@@ -64,7 +65,7 @@ static int is_tried_again(const hs_error *error, int try, apr_time_t deadline)
         error->code != HS_OUTCOME_UNKNOWN) {
         return try + 1 < TRIES;
     }
-    if (try + 1 >= TRIES_PASSING || apr_time_now() >= deadline) {
+    if (try + 1 >= TRIES_PASSING || hs_clock_now() >= deadline) {
         return 0;
     }
     apr_sleep(PAUSE_US * try);

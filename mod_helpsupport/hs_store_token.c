@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_store_token.h"
 
+#include "hs_clock.h"
 #include "hs_sql.h"
 #include "hs_store_int.h"
 
@@ -118,7 +119,7 @@ hs_error *hs_store_token_used(hs_store *store, const char *digest, apr_pool_t *p
     step use = {.sql = HS_SQL_TOKEN_USED, .values = (const void *[]){&now, digest, &before}};
     steps all = {&use, 1, &now, &before, -HS_TOKEN_USED_US};
 
-    return write_steps(store, &all, apr_time_now(), pool);
+    return write_steps(store, &all, hs_clock_now(), pool);
 }
 
 hs_error *hs_store_token_create(hs_store *store, const hs_admin_token *token, apr_pool_t *pool)

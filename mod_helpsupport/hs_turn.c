@@ -1,6 +1,8 @@
-/* hs_turn.c - layer 1: a mutex of several processes, waited for no longer than a caller may. */
+/* hs_turn.c - layer 2: a mutex of several processes, waited for no longer than a caller may. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_turn.h"
+
+#include "hs_clock.h"
 
 #define FIRST_LOOK_US 100
 #define LAST_LOOK_US 1000
@@ -14,17 +16,31 @@ static int has_timed_wait(apr_global_mutex_t *mutex)
     return mechanism != APR_LOCK_FCNTL && mechanism != APR_LOCK_FLOCK;
 }
 
+/* APR's timed wait goes by a clock that can be set. Forwards, it ends too soon, and is begun again;
+ * backwards, it lasts until the holder is done, each of whose steps is bounded. */
+static apr_status_t wait_for_turn(apr_global_mutex_t *mutex, apr_time_t until)
+{
+    apr_interval_time_t left_us = until - hs_clock_now();
+    apr_status_t status;
+
+    do {
+        status = apr_global_mutex_timedlock(mutex, left_us > 0 ? left_us : 0);
+        left_us = until - hs_clock_now();
+    } while (APR_STATUS_IS_TIMEUP(status) && left_us > 0);
+    return status;
+}
+
 apr_status_t hs_turn_take(apr_global_mutex_t *mutex, apr_interval_time_t longest_us)
 {
-    apr_time_t until = apr_time_now() + longest_us;
+    apr_time_t until = hs_clock_now() + longest_us;
     apr_interval_time_t pause_us = FIRST_LOOK_US;
     apr_status_t status;
 
     if (has_timed_wait(mutex)) {
-        return apr_global_mutex_timedlock(mutex, longest_us);
+        return wait_for_turn(mutex, until);
     }
     while ((status = apr_global_mutex_trylock(mutex)), APR_STATUS_IS_EBUSY(status)) {
-        if (apr_time_now() >= until) {
+        if (hs_clock_now() >= until) {
             return APR_TIMEUP;
         }
         apr_sleep(pause_us);

@@ -1,4 +1,4 @@
-/* hs_turn.h - layer 1: a mutex of several processes, waited for no longer than a caller may. */
+/* hs_turn.h - layer 2: a mutex of several processes, waited for no longer than a caller may. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef HS_TURN_H
 #define HS_TURN_H

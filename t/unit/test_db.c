@@ -2,9 +2,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_db.h"
 
+#include "hs_clock.h"
+
 #include "store_fixture.h"
 
 #include <pthread.h>
+#include <sys/time.h>
+#include <time.h>
+
+static _Atomic long set_back_s;
+
+/* The time of day, as APR asks for it. */
+__attribute__((visibility("default"))) int gettimeofday(struct timeval *restrict day,
+                                                        void *restrict zone)
+{
+    struct timespec now;
+
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    day->tv_sec = now.tv_sec - set_back_s;
+    day->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
 
 /* A pool without a schema. */
 typedef struct plain {
@@ -131,7 +150,7 @@ static void test_transaction(apr_pool_t *pool)
     apr_time_t deadline;
 
     open_plain(&p, 1, pool);
-    deadline = apr_time_now() + apr_time_from_sec(5);
+    deadline = hs_clock_now() + apr_time_from_sec(5);
     conn = acquire(&p);
     tap_ok(run(&p, conn, "CREATE TABLE t (a INTEGER PRIMARY KEY)"), "a table");
     tap_ok(fixture_worked(hs_db_begin(p.db, conn, deadline, p.f.pool)), "begin");
@@ -172,6 +191,37 @@ static void test_bound(apr_pool_t *pool)
     tap_ok(apr_time_now() - before >= apr_time_from_msec(290) &&
                apr_time_now() - before < apr_time_from_sec(3),
            "after the deadline");
+    hs_db_release(p.db, held);
+    fixture_close(&p.f);
+}
+
+static void *set_clock_back(void *data)
+{
+    (void)data;
+    apr_sleep(apr_time_from_msec(50));
+    set_back_s = 3600;
+    return NULL;
+}
+
+static void test_clock_that_is_set(apr_pool_t *pool)
+{
+    plain p;
+    pthread_t thread;
+    hs_conn *held;
+    hs_conn *conn;
+    hs_error *error;
+    apr_time_t before = hs_clock_now();
+
+    open_plain(&p, 1, pool);
+    held = acquire(&p);
+    alarm(60); /* ends the test where the wait does not */
+    pthread_create(&thread, NULL, set_clock_back, NULL);
+    error = hs_db_acquire(p.db, &conn, hs_db_deadline(p.db), p.f.pool);
+    alarm(0);
+    pthread_join(thread, NULL);
+    tap_ok(error && hs_clock_now() - before < apr_time_from_sec(30),
+           "a clock that is set back an hour meanwhile makes no wait longer");
+    set_back_s = 0;
     hs_db_release(p.db, held);
     fixture_close(&p.f);
 }
@@ -329,6 +379,7 @@ int main(void)
     test_values(pool);
     test_transaction(pool);
     test_bound(pool);
+    test_clock_that_is_set(pool);
     test_wait(pool);
     test_schema_change(pool);
     test_many_statements(pool);

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_db.h"
 
+#include "hs_clock.h"
+
 #include "store_fixture.h"
 
 /* A pool without a schema. */
@@ -115,7 +117,7 @@ static void test_transaction(fixture *f)
 {
     hs_db *db = open_pool(f, 1);
     hs_conn *conn = acquire(f, db);
-    apr_time_t deadline = apr_time_now() + apr_time_from_sec(5);
+    apr_time_t deadline = hs_clock_now() + apr_time_from_sec(5);
     hs_error *error;
 
     tap_ok(run(f, conn, "CREATE TABLE t (a integer PRIMARY KEY)"), "a table");
@@ -141,7 +143,7 @@ static void test_lost(fixture *f)
 {
     hs_db *db = open_pool(f, 2);
     hs_conn *conn = acquire(f, db);
-    apr_time_t deadline = apr_time_now() + apr_time_from_sec(5);
+    apr_time_t deadline = hs_clock_now() + apr_time_from_sec(5);
     hs_rows *rows;
     hs_error *error;
 

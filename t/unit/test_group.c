@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_group.h"
 
+#include "hs_clock.h"
+
 #include "tap.h"
 
 #include <apr_general.h>
@@ -87,7 +89,7 @@ static void *join_often(void *data)
     for (int i = 0; i < self->rounds; i++) {
         item one = {.value = self->index * 1000 + i};
         hs_error *error =
-            hs_group_join(self->group, &one, apr_time_now() + self->patience_us, pool);
+            hs_group_join(self->group, &one, hs_clock_now() + self->patience_us, pool);
 
         if (error) {
             self->given_up += error->code == HS_UNAVAILABLE;
@@ -204,7 +206,7 @@ static void *join_hanging(void *data)
 {
     hanging *self = data;
     item one = {.value = 1};
-    hs_error *error = hs_group_join(self->group, &one, apr_time_now() + PATIENCE_US, self->pool);
+    hs_error *error = hs_group_join(self->group, &one, hs_clock_now() + PATIENCE_US, self->pool);
 
     return error || one.times != 1 ? data : NULL;
 }
@@ -226,7 +228,7 @@ static void test_stuck_leader(apr_pool_t *pool)
     sem_init(&self.let_go, 0, 0);
     pthread_create(&thread, NULL, join_hanging, &self);
     sem_wait(&self.begun);
-    error = hs_group_join(self.group, &two, apr_time_now() + PATIENCE_US, pool);
+    error = hs_group_join(self.group, &two, hs_clock_now() + PATIENCE_US, pool);
     tap_ok(!error && two.times == 1, "who waits alone behind a leader that hangs leads another");
     sem_post(&self.let_go);
     pthread_join(thread, &failed);
