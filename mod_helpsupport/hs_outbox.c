@@ -103,7 +103,7 @@ hs_error *hs_outbox_keep(hs_store *store, const apr_array_header_t *mails, apr_p
 /* Results that are being stored. */
 typedef struct finishing {
     const apr_array_header_t *results;
-    int changed;
+    int changed; /* of the try that changed most: what it stored, one after it doesn't find */
 } finishing;
 
 static hs_error *end_mail(hs_store *store, hs_conn *conn, int *changed,
@@ -131,9 +131,9 @@ static hs_error *finish_all(hs_store *store, hs_conn *conn, void *baton, apr_poo
 {
     finishing *self = baton;
     apr_int64_t now;
+    int total = 0;
     hs_error *error = hs_store_clock(store, conn, &now, pool);
 
-    self->changed = 0;
     for (int i = 0; i < self->results->nelts && !error; i++) {
         const hs_mail_result *result = &APR_ARRAY_IDX(self->results, i, hs_mail_result);
         int changed = 0;
@@ -141,8 +141,9 @@ static hs_error *finish_all(hs_store *store, hs_conn *conn, void *baton, apr_poo
         error = strcmp(result->state, "queued") == 0
                     ? requeue_mail(store, conn, &changed, result, now, pool)
                     : end_mail(store, conn, &changed, result, now, pool);
-        self->changed += changed;
+        total += changed;
     }
+    self->changed = total > self->changed ? total : self->changed;
     return error;
 }
 

@@ -17,10 +17,12 @@
 
 #define LEASE_OCTETS 16
 
-/* A claim while its transaction runs. */
+/* A claim while its transaction runs. Lease and end are those of the first try in all others, by
+ * which they find what it got. */
 typedef struct taking {
     const hs_claim *claim;
     const char *lease;
+    apr_int64_t until; /* 0: before the first try */
     apr_int64_t now;
     int parked;
     apr_array_header_t *mails; /* of hs_mail *, like the two below */
@@ -273,40 +275,60 @@ static hs_error *park(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *
                          pool);
 }
 
-/* Two statements on each database: RETURNING, where there is one, has no order of its own. */
-static hs_error *lease_mails(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
+static hs_error *lease_mails(hs_store *store, hs_conn *conn, const taking *take, apr_pool_t *pool)
 {
     const hs_claim *claim = take->claim;
     int sql = claim->suspects ? HS_SQL_MAIL_CLAIM_SUSPECT : HS_SQL_MAIL_CLAIM;
-    apr_int64_t now = take->now;
-    apr_int64_t until = now + claim->lease_us;
     apr_int64_t max = claim->max;
-    hs_rows *rows;
-    hs_error *error = hs_conn_query(
-        conn, NULL, hs_store_sql(store, sql),
-        (const void *[]){take->lease, claim->owner, &until, claim->site, &now, &max}, pool);
 
-    if (!error) {
-        error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_MAIL_CLAIMED),
-                               (const void *[]){claim->site, &until, take->lease}, pool);
-    }
+    return hs_conn_query(
+        conn, NULL, hs_store_sql(store, sql),
+        (const void *[]){take->lease, claim->owner, &take->until, claim->site, &take->now, &max},
+        pool);
+}
+
+/* A statement of its own on each database: RETURNING, where there is one, has no order. */
+static hs_error *read_leased(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
+{
+    hs_rows *rows;
+    hs_error *error =
+        hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_MAIL_CLAIMED),
+                       (const void *[]){take->claim->site, &take->until, take->lease}, pool);
+
     if (!error) {
         read_mails(take, rows, pool);
     }
     return error;
 }
 
-/* May run twice: what a first run has perhaps claimed is nobody's until its lease has run out. */
+static hs_error *claim_mails(hs_store *store, hs_conn *conn, taking *take, apr_pool_t *pool)
+{
+    hs_error *error = take->claim->suspects ? park(store, conn, take, pool) : NULL;
+
+    if (!error) {
+        error = lease_mails(store, conn, take, pool);
+    }
+    return error ? error : read_leased(store, conn, take, pool);
+}
+
+/* A try whose COMMIT had no answer may have leased mails, which nobody would send until their lease
+ * has run out: so the next one looks first. */
 static hs_error *take_mails(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
 {
     taking *take = baton;
+    int is_first = !take->until;
     hs_error *error = hs_store_clock(store, conn, &take->now, pool);
 
-    if (!error && take->claim->suspects) {
-        error = park(store, conn, take, pool);
+    if (error) {
+        return error;
     }
-    if (!error) {
-        error = lease_mails(store, conn, take, pool);
+    if (is_first) {
+        take->until = take->now + take->claim->lease_us;
+    } else {
+        error = read_leased(store, conn, take, pool);
+    }
+    if (!error && (is_first || take->mails->nelts == 0)) {
+        error = claim_mails(store, conn, take, pool);
     }
     return error || take->mails->nelts == 0 ? error : apply_limits(store, conn, take, pool);
 }

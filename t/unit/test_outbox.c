@@ -7,7 +7,30 @@
 #include "hs_sql.h"
 #include "hs_store_int.h"
 
+#include <apr_dbd.h>
+
+#include <dlfcn.h>
+
 #define SITE "www.example.com"
+
+static int commits_without_answer; /* that follow */
+
+/* What hs_db calls, in place of APR's: the server commits, and then the connection seems lost. */
+__attribute__((visibility("default"))) int
+apr_dbd_query(const apr_dbd_driver_t *driver, apr_dbd_t *handle, int *changed, const char *sql)
+{
+    __typeof__(&apr_dbd_query) real;
+    void *symbol = dlsym(RTLD_NEXT, "apr_dbd_query");
+    int status;
+
+    memcpy(&real, &symbol, sizeof(real));
+    status = real(driver, handle, changed, sql);
+    if (status == 0 && commits_without_answer > 0 && strcmp(sql, "COMMIT") == 0) {
+        commits_without_answer--;
+        return 2013; /* of MariaDB's client; apr_dbd_pgsql has one for all */
+    }
+    return status;
+}
 
 static const hs_mail_limits no_limits;
 
@@ -238,6 +261,46 @@ static void test_leases(fixture *f)
     tap_is_str(ask(f, "SELECT state || '' || claims FROM mail"), "queued2", "but the claims count");
 }
 
+static apr_array_header_t *rates(const fixture *f, int requests, int seconds)
+{
+    apr_array_header_t *all = apr_array_make(f->pool, 2, sizeof(hs_rate));
+
+    APR_ARRAY_PUSH(all, hs_rate) = (hs_rate){1000, apr_time_from_sec(10), 1000};
+    APR_ARRAY_PUSH(all, hs_rate) = (hs_rate){requests, apr_time_from_sec(seconds), requests};
+    return all;
+}
+
+/* The connection breaks before COMMIT's answer: a server may have committed, and the next try must
+ * find that. */
+static void test_lost_answers(fixture *f)
+{
+    hs_mail_limits limits = {.recipient = rates(f, 2, 3600)};
+    hs_claim what = usual_claim(10);
+    apr_array_header_t *mails;
+    hs_mail_result again = {.state = "queued", .detail = "later", .counts_as_try = 1};
+
+    if (fixture_is("sqlite3")) {
+        return; /* in this process, no answer is lost */
+    }
+    what.limits = &limits;
+    for (int i = 0; i < 3; i++) {
+        submit(f, "jane@example.com", SITE);
+    }
+    commits_without_answer = 1;
+    mails = claim(f, &what);
+    tap_is_int(mails->nelts, 3, "a claim whose COMMIT had no answer has its mails");
+    tap_ok(!nth(mails, 0)->over_limit && !nth(mails, 1)->over_limit && nth(mails, 2)->over_limit,
+           "each of them counted once");
+    tap_is_int(commits_without_answer, 0, "the answer was lost");
+    commits_without_answer = 1;
+    tap_is_int(finish_as(f, nth(mails, 0), "sent"), 0, "no lease was lost where an answer was");
+    commits_without_answer = 1;
+    tap_is_int(finish(f, nth(mails, 1), &again), 0, "nor of a mail that is sent again");
+    tap_is_str(ask(f, "SELECT tries FROM mail WHERE id = 2"), "1", "which counts as one try");
+    commits_without_answer = 1;
+    tap_is_int(finish_as(f, nth(mails, 0), "sent"), 1, "but one that was lost before counts");
+}
+
 static void die(const fixture *f)
 {
     int count;
@@ -271,15 +334,6 @@ static void test_poison(fixture *f)
     tap_ok(parked == 1 && mails->nelts == 0, "five times");
     tap_is_str(ask(f, "SELECT state || '' || claims FROM mail WHERE id = 2"), "failed0",
                "then it failed");
-}
-
-static apr_array_header_t *rates(const fixture *f, int requests, int seconds)
-{
-    apr_array_header_t *all = apr_array_make(f->pool, 2, sizeof(hs_rate));
-
-    APR_ARRAY_PUSH(all, hs_rate) = (hs_rate){1000, apr_time_from_sec(10), 1000};
-    APR_ARRAY_PUSH(all, hs_rate) = (hs_rate){requests, apr_time_from_sec(seconds), requests};
-    return all;
 }
 
 /* What limits make of the next mails: "-" none, "r", "d", "s". */
@@ -634,6 +688,7 @@ int main(void)
                                                test_keep,
                                                test_delay,
                                                test_leases,
+                                               test_lost_answers,
                                                test_poison,
                                                test_recipient_limit,
                                                test_recipient_after_outage,
