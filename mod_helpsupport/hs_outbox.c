@@ -3,6 +3,7 @@
 #include "hs_outbox.h"
 
 #include "hs_buffer.h"
+#include "hs_json.h"
 #include "hs_sql.h"
 #include "hs_store_int.h"
 
@@ -106,6 +107,11 @@ typedef struct finishing {
     int changed; /* of the try that changed most: what it stored, one after it doesn't find */
 } finishing;
 
+static int is_requeued(const hs_mail_result *result)
+{
+    return strcmp(result->state, "queued") == 0;
+}
+
 static hs_error *end_mail(hs_store *store, hs_conn *conn, int *changed,
                           const hs_mail_result *result, apr_int64_t now, apr_pool_t *pool)
 {
@@ -126,23 +132,62 @@ static hs_error *requeue_mail(hs_store *store, hs_conn *conn, int *changed,
                          pool);
 }
 
-/* A statement each: MariaDB would make a table on disk for an UPDATE that joins the batch. */
+/* MariaDB would make a table on disk for an UPDATE that joins the batch, and SQLite is in this
+ * process. */
+static hs_error *finish_each(hs_store *store, hs_conn *conn, int *total,
+                             const apr_array_header_t *results, apr_int64_t now, apr_pool_t *pool)
+{
+    hs_error *error = NULL;
+
+    for (int i = 0; i < results->nelts && !error; i++) {
+        const hs_mail_result *result = &APR_ARRAY_IDX(results, i, hs_mail_result);
+        int changed = 0;
+
+        error = is_requeued(result) ? requeue_mail(store, conn, &changed, result, now, pool)
+                                    : end_mail(store, conn, &changed, result, now, pool);
+        *total += changed;
+    }
+    return error;
+}
+
+/* As HS_SQL_MAIL_FINISH takes them. */
+static const char *result_list(const apr_array_header_t *results, apr_int64_t now, apr_pool_t *pool)
+{
+    hs_buffer json;
+
+    hs_buffer_init(&json, 256 * (apr_size_t)results->nelts, pool);
+    for (int i = 0; i < results->nelts; i++) {
+        const hs_mail_result *result = &APR_ARRAY_IDX(results, i, hs_mail_result);
+        const char *const texts[] = {result->lease, result->state, result->detail};
+
+        hs_buffer_puts(&json, i == 0 ? "[[" : ",[");
+        hs_buffer_put_number(&json, result->id);
+        for (int k = 0; k < 3; k++) {
+            hs_buffer_putc(&json, ',');
+            hs_json_put_string(&json, texts[k]);
+        }
+        hs_buffer_puts(&json, is_requeued(result) && result->counts_as_try ? ",1," : ",0,");
+        hs_buffer_put_number(&json, is_requeued(result) ? now + result->delay_us : now);
+        hs_buffer_putc(&json, ']');
+    }
+    hs_buffer_putc(&json, ']');
+    return json.data;
+}
+
 static hs_error *finish_all(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
 {
     finishing *self = baton;
+    const char *sql = hs_store_sql(store, HS_SQL_MAIL_FINISH);
     apr_int64_t now;
     int total = 0;
     hs_error *error = hs_store_clock(store, conn, &now, pool);
 
-    for (int i = 0; i < self->results->nelts && !error; i++) {
-        const hs_mail_result *result = &APR_ARRAY_IDX(self->results, i, hs_mail_result);
-        int changed = 0;
-
-        error = strcmp(result->state, "queued") == 0
-                    ? requeue_mail(store, conn, &changed, result, now, pool)
-                    : end_mail(store, conn, &changed, result, now, pool);
-        total += changed;
+    if (error) {
+        return error;
     }
+    error = sql ? hs_conn_query(conn, &total, sql,
+                                (const void *[]){&now, result_list(self->results, now, pool)}, pool)
+                : finish_each(store, conn, &total, self->results, now, pool);
     self->changed = total > self->changed ? total : self->changed;
     return error;
 }

@@ -90,6 +90,16 @@ UPDATE mail SET state = 'queued', detail = %s, tries = tries + %lld, next_us = %
                 lease_token = NULL, owner = NULL
 WHERE id = %lld AND lease_token = %s
 
+-- Both for a group of mails, in one round trip: now, JSON array of [id, token, state, detail, tries
+-- more, when it is due].
+-- option: mail_finish
+UPDATE mail SET state = j.v->>2, detail = j.v->>3, tries = tries + CAST(j.v->>4 AS integer),
+                state_us = CASE j.v->>2 WHEN 'queued' THEN state_us ELSE %lld END,
+                next_us = CAST(j.v->>5 AS bigint), claims = 0, lease_token = NULL, owner = NULL,
+                message = CASE WHEN j.v->>2 IN ('queued', 'failed') THEN message END
+FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
+WHERE id = CAST(j.v->>0 AS bigint) AND lease_token = j.v->>1
+
 -- What this owner claimed before it died: now, owner.
 -- name: mail_release
 UPDATE mail SET state = 'queued', next_us = %lld,

@@ -261,6 +261,51 @@ static void test_leases(fixture *f)
     tap_is_str(ask(f, "SELECT state || '' || claims FROM mail"), "queued2", "but the claims count");
 }
 
+static void test_finish_together(fixture *f)
+{
+    static const hs_mail_result ends[] = {
+        {.state = "sent", .detail = "250 \"ok\""},
+        {.state = "queued", .detail = "451", .delay_us = 60000000, .counts_as_try = 1},
+        {.state = "queued", .detail = ""},
+        {.state = "failed", .detail = "550"},
+        {.state = "sent", .detail = "nobody's"}};
+    apr_array_header_t *results = apr_array_make(f->pool, 5, sizeof(hs_mail_result));
+    apr_array_header_t *mails;
+    int lost = -1;
+
+    for (int i = 0; i < 5; i++) {
+        submit(f, "jane@example.com", SITE);
+    }
+    mails = claim_some(f, 5);
+    for (int i = 0; i < 5; i++) {
+        hs_mail_result *result = apr_array_push(results);
+
+        (void)keep(f, nth(mails, i), "octets");
+        *result = ends[i];
+        result->id = nth(mails, i)->id;
+        result->lease = i < 4 ? nth(mails, i)->lease : "another's";
+    }
+    tap_ok(fixture_worked(hs_outbox_finish(f->store, results, &lost, f->pool)) && lost == 1,
+           "of a group, the lease of one was lost");
+    for (int i = 0; i < 5; i++) {
+        static const char *const wanted[] = {"sent,250 \"ok\",0,0,0,1", "queued,451,1,1,0,0",
+                                             "queued,,0,1,0,0", "failed,550,0,1,0,1",
+                                             "sending,,0,1,1,0"};
+
+        tap_is_str(ask(f, apr_psprintf(
+                              f->pool,
+                              "SELECT state || ',' || detail || ',' || tries || ',' || "
+                              "CASE WHEN message IS NULL THEN 0 ELSE 1 END || ',' || claims || ','"
+                              " || CASE WHEN state_us > created_us THEN 1 ELSE 0 END "
+                              "FROM mail WHERE id = %d",
+                              i + 1)),
+                   wanted[i], "each mail has its own end");
+    }
+    tap_is_str(ask(f, "SELECT id FROM mail WHERE next_us - 50000000 > "
+                      "(SELECT max(state_us) FROM mail) AND state = 'queued'"),
+               "2", "the delayed one is due later");
+}
+
 static apr_array_header_t *rates(const fixture *f, int requests, int seconds)
 {
     apr_array_header_t *all = apr_array_make(f->pool, 2, sizeof(hs_rate));
@@ -688,6 +733,7 @@ int main(void)
                                                test_keep,
                                                test_delay,
                                                test_leases,
+                                               test_finish_together,
                                                test_lost_answers,
                                                test_poison,
                                                test_recipient_limit,
