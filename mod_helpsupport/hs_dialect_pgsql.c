@@ -27,10 +27,14 @@ static const char *const defaults[][2] = {
 };
 
 /* An ordinary role may set these at connect. Not lc_messages: that refuses it the connection. A
- * pooler refuses them all. */
-#define OPTIONS "options='-c statement_timeout=%d -c idle_in_transaction_session_timeout=10000'"
+ * pooler refuses them all. The statements are made for READ COMMITTED, whatever is the default of
+ * this database or role: BEGIN says so, too, but a statement that is alone has none. */
+#define OPTIONS                                                                                    \
+    "options='-c statement_timeout=%d -c idle_in_transaction_session_timeout=10000 "               \
+    "-c default_transaction_isolation=read\\\\ committed'"
 #define OPTIONS_IN_URI                                                                             \
-    "options=-c%%20statement_timeout%%3D%d%%20-c%%20idle_in_transaction_session_timeout%%3D10000"
+    "options=-c%%20statement_timeout%%3D%d%%20-c%%20idle_in_transaction_session_timeout%%3D10000"  \
+    "%%20-c%%20default_transaction_isolation%%3Dread%%5C%%20committed"
 
 static void *find_symbol(const char *name)
 {

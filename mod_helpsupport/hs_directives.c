@@ -153,7 +153,7 @@ const command_rec hs_directives[] = {
     AP_INIT_TAKE12("HelpSupportDBPool", set_db_pool, NULL, RSRC_CONF,
                    "connections per process, and how long a request may wait for one"),
     AP_INIT_FLAG("HelpSupportDBPrepare", set_db_prepare, NULL, RSRC_CONF,
-                 "Off behind a pooler in transaction mode"),
+                 "PostgreSQL: Off behind a pooler in transaction mode"),
     AP_INIT_TAKE1("HelpSupportMaxBody", set_max_body, NULL, ACCESS_CONF,
                   "largest request body in bytes"),
     AP_INIT_ITERATE("HelpSupportAllowOrigin", add_origin, NULL, ACCESS_CONF,

@@ -198,10 +198,44 @@ static void test_errors(fixture *f)
     hs_db_release(db, conn);
 }
 
+/* The same parameters as a URI. */
+static const char *uri_of(const fixture *f)
+{
+    char *list = apr_pstrdup(f->pool, f->opts.params);
+
+    for (char *space = strchr(list, ' '); space; space = strchr(space, ' ')) {
+        *space = '&';
+    }
+    return apr_pstrcat(f->pool, "postgresql:///?", list, NULL);
+}
+
+/* MariaDB's are in 64-mysql-setup.t. */
+static void test_hostile_default(fixture *f)
+{
+    static const char alter[] =
+        "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = "
+        "serializable', current_database()); END$$";
+    hs_conn *conn;
+    hs_db *db;
+
+    if (fixture_is("mysql")) {
+        return;
+    }
+    tap_ok(fixture_does(f, alter), "a database with another isolation level");
+    for (int i = 0; i < 2; i++) {
+        db = open_pool(f, 1);
+        conn = acquire(f, db);
+        tap_is_str(value(f, conn, "SHOW transaction_isolation"), "read committed",
+                   "does not change the statements");
+        hs_db_release(db, conn);
+        f->opts.params = uri_of(f);
+    }
+}
+
 int main(void)
 {
     static void (*const tests[])(fixture *) = {test_values, test_long_text, test_transaction,
-                                               test_lost, test_errors};
+                                               test_lost,   test_errors,    test_hostile_default};
     apr_pool_t *pool;
 
     if (fixture_is("sqlite3")) {
