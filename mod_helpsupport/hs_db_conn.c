@@ -66,7 +66,7 @@ static hs_error *fail(hs_conn *conn, const char *what, int status, apr_pool_t *p
     const char *text = apr_dbd_error(conn->opts->driver, conn->handle, status);
 
     conn->has_failed = 1;
-    if (code == HS_DB_LOST) {
+    if (code == HS_DB_LOST || code == HS_DB_GONE) {
         conn->fault = HS_CONN_LOST;
     } else if (code == HS_DB_SCHEMA) {
         conn->fault = HS_CONN_SCHEMA;
@@ -145,7 +145,10 @@ static hs_error *find_statement(hs_conn *conn, apr_dbd_prepared_t **statement, c
     status = apr_dbd_prepare(conn->opts->driver, conn->pool, conn->handle, sql, label, statement);
     conn->call_us = 0;
     if (status != 0) {
-        return fail(conn, "prepare", status, pool);
+        hs_error *error = fail(conn, "prepare", status, pool);
+
+        error->code = error->code == HS_DB_LOST ? HS_DB_GONE : error->code;
+        return error;
     }
     apr_hash_set(conn->statements, apr_pstrdup(conn->pool, sql), APR_HASH_KEY_STRING, *statement);
     return NULL;

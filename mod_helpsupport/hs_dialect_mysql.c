@@ -81,9 +81,10 @@ static const error_class classes[] = {
     {1317, HS_DB_LOST, NULL}, /* killed */
     {1927, HS_DB_LOST, NULL}, /* killed */
     /* This was the primary once: another connection may lead to the new one. */
-    {1036, HS_DB_LOST, READ_ONLY},
-    {1290, HS_DB_LOST, READ_ONLY},
-    {1836, HS_DB_LOST, READ_ONLY},
+    {1036, HS_DB_GONE, READ_ONLY},
+    {1290, HS_DB_GONE, READ_ONLY},
+    {1792, HS_DB_GONE, READ_ONLY},
+    {1836, HS_DB_GONE, READ_ONLY},
     {1046, HS_DB_SCHEMA, NULL}, /* no database: it was dropped */
     {1049, HS_DB_SCHEMA, NULL},
     {1054, HS_DB_SCHEMA, MISSING},

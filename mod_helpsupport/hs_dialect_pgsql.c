@@ -93,7 +93,7 @@ static const state_class classes[] = {
     {"57", HS_DB_LOST, NULL},    /* the server goes down or comes up */
     {"08", HS_DB_LOST, NULL},    /* connection */
     {"25P03", HS_DB_LOST, NULL}, /* idle in a transaction for too long */
-    {"25006", HS_DB_LOST, NULL}, /* read-only: this was the primary once */
+    {"25006", HS_DB_GONE, NULL}, /* read-only: this was the primary once */
     {"26000", HS_DB_SCHEMA, NULL},
     {"42P05", HS_DB_SCHEMA, NULL}, /* a prepared statement is there already, or no longer */
     {"0A000", HS_DB_SCHEMA, NULL}, /* "cached plan must not change result type" */

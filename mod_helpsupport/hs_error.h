@@ -24,6 +24,7 @@ typedef enum hs_code {
     HS_DB_UNIQUE, /* a unique index refused the row */
     HS_DB_BUSY,   /* deadlock, serialisation failure, locked: the transaction may be repeated */
     HS_DB_LOST,   /* the connection is gone */
+    HS_DB_GONE,   /* … or of no more use, and the statement has surely done nothing */
     HS_DB_SCHEMA, /* the statement no longer fits the schema: reopen and repeat */
     HS_DB_OTHER   /* anything else: disk full, syntax, permission */
 } hs_code;

@@ -93,6 +93,7 @@ hs_problem *hs_problem_of(const hs_error *error, apr_pool_t *pool)
     case HS_DB_UNIQUE:
     case HS_DB_BUSY:
     case HS_DB_LOST:
+    case HS_DB_GONE:
     case HS_DB_SCHEMA:
     case HS_DB_OTHER:
         break;

@@ -69,7 +69,7 @@ hs_error *hs_store_write(hs_store *store, hs_store_work *work, void *baton, hs_s
 
 /* The same for work that writes in one statement, which must be HS_STORE_LOOKS: a server gets no
  * transaction around it, so that it is one round trip. What else the work does may only read or
- * lock, and where that fails the outcome is unknown. */
+ * lock; where that fails after the write, the work says HS_OUTCOME_UNKNOWN itself. */
 hs_error *hs_store_apply(hs_store *store, hs_store_work *work, void *baton, apr_time_t deadline,
                          apr_pool_t *pool) HS_MUSTCHECK;
 

@@ -30,6 +30,7 @@ hs_error *hs_store_outward(hs_error *error)
     case HS_DB_UNIQUE:
     case HS_DB_BUSY:
     case HS_DB_LOST:
+    case HS_DB_GONE:
     case HS_DB_SCHEMA:
     case HS_DB_OTHER:
         error->code = HS_UNAVAILABLE;
@@ -52,17 +53,21 @@ int hs_store_may_be_one_row(const hs_error *error)
     return error->code == HS_DB_UNIQUE || error->code == HS_DB_OTHER;
 }
 
+static int is_lost(const hs_error *error)
+{
+    return error->code == HS_DB_LOST || error->code == HS_DB_GONE;
+}
+
 /* Whether the same can succeed on another connection, or a moment later. */
 static int is_passing(const hs_error *error)
 {
-    return error->code == HS_DB_LOST || error->code == HS_DB_SCHEMA || error->code == HS_DB_BUSY;
+    return is_lost(error) || error->code == HS_DB_SCHEMA || error->code == HS_DB_BUSY;
 }
 
 /* Whether there is another try after try number `try`, from 0; waits for it. */
 static int is_tried_again(const hs_error *error, int try, apr_time_t deadline)
 {
-    if (error->code != HS_DB_LOST && error->code != HS_DB_BUSY &&
-        error->code != HS_OUTCOME_UNKNOWN) {
+    if (!is_lost(error) && error->code != HS_DB_BUSY && error->code != HS_OUTCOME_UNKNOWN) {
         return try + 1 < TRIES;
     }
     if (try + 1 >= TRIES_PASSING || hs_clock_now() >= deadline) {

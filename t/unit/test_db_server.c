@@ -173,6 +173,25 @@ static void test_lost(fixture *f)
     hs_db_release(db, conn);
 }
 
+/* As where a proxy leads to a server that was the primary once. */
+static void test_read_only(fixture *f)
+{
+    hs_db *db = open_pool(f, 1);
+    hs_conn *conn = acquire(f, db);
+    hs_error *error;
+
+    (void)run(f, conn, "CREATE TABLE r (a integer)");
+    (void)run(f, conn,
+              fixture_is("mysql") ? "SET SESSION TRANSACTION READ ONLY"
+                                  : "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY");
+    error = hs_conn_query(conn, NULL, "INSERT INTO r VALUES (1)", NULL, f->pool);
+    tap_ok(error && error->code == HS_DB_GONE, "a session that may only read is of no use");
+    hs_db_release(db, conn);
+    conn = acquire(f, db);
+    tap_ok(run(f, conn, "INSERT INTO r VALUES (1)"), "and not used again");
+    hs_db_release(db, conn);
+}
+
 static void test_errors(fixture *f)
 {
     hs_db *db = open_pool(f, 1);
@@ -234,8 +253,9 @@ static void test_hostile_default(fixture *f)
 
 int main(void)
 {
-    static void (*const tests[])(fixture *) = {test_values, test_long_text, test_transaction,
-                                               test_lost,   test_errors,    test_hostile_default};
+    static void (*const tests[])(fixture *) = {
+        test_values,    test_long_text, test_transaction,    test_lost,
+        test_read_only, test_errors,    test_hostile_default};
     apr_pool_t *pool;
 
     if (fixture_is("sqlite3")) {

@@ -26,19 +26,13 @@ static void test_of(apr_pool_t *pool)
         int status;
         const char *type;
     } cases[] = {
-        {HS_MALFORMED, 400, "about:blank"},
-        {HS_INVALID, 422, "about:blank"},
-        {HS_NOT_FOUND, 404, "about:blank"},
-        {HS_STALE, 412, "about:blank"},
-        {HS_UNAVAILABLE, 503, "about:blank"},
-        {HS_OUTCOME_UNKNOWN, 503, "about:blank"},
-        {HS_CONFIGURATION, 503, "about:blank"},
-        {HS_DB_UNIQUE, 503, "about:blank"},
-        {HS_DB_BUSY, 503, "about:blank"},
-        {HS_DB_LOST, 503, "about:blank"},
-        {HS_DB_SCHEMA, 503, "about:blank"},
-        {HS_DB_OTHER, 503, "about:blank"},
-        {HS_KEY_MISMATCH, 422, HS_PROBLEM_TYPE_MISMATCH},
+        {HS_MALFORMED, 400, "about:blank"},     {HS_INVALID, 422, "about:blank"},
+        {HS_NOT_FOUND, 404, "about:blank"},     {HS_STALE, 412, "about:blank"},
+        {HS_UNAVAILABLE, 503, "about:blank"},   {HS_OUTCOME_UNKNOWN, 503, "about:blank"},
+        {HS_CONFIGURATION, 503, "about:blank"}, {HS_DB_UNIQUE, 503, "about:blank"},
+        {HS_DB_BUSY, 503, "about:blank"},       {HS_DB_LOST, 503, "about:blank"},
+        {HS_DB_GONE, 503, "about:blank"},       {HS_DB_SCHEMA, 503, "about:blank"},
+        {HS_DB_OTHER, 503, "about:blank"},      {HS_KEY_MISMATCH, 422, HS_PROBLEM_TYPE_MISMATCH},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
