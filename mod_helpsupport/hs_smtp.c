@@ -140,6 +140,14 @@ static int connect_to(hs_smtp *smtp)
     return hs_smtp_link_open(smtp->link, &smtp->dialogue.reply);
 }
 
+/* A stop says nothing about the mail, unless the relay had refused it before. */
+static hs_smtp_class excuse(const hs_smtp *smtp, hs_smtp_class class)
+{
+    int is_excused = hs_smtp_link_is_stopped(smtp->link) && smtp->dialogue.reply.code < 400;
+
+    return class == HS_SMTP_TEMPORARY && is_excused ? HS_SMTP_RELAY : class;
+}
+
 /* A connection is kept only after an answer to a mail, and when no other is to come. */
 static hs_smtp_class run(hs_smtp *smtp, const hs_smtp_mail *mail)
 {
@@ -147,7 +155,7 @@ static hs_smtp_class run(hs_smtp *smtp, const hs_smtp_mail *mail)
     hs_smtp_class class;
 
     dialogue->offers = hs_smtp_link_offers(smtp->link);
-    class = hs_smtp_dialogue_run(dialogue, mail);
+    class = excuse(smtp, hs_smtp_dialogue_run(dialogue, mail));
     smtp->used = hs_clock_now();
     smtp->mails++;
     if (!hs_smtp_dialogue_is_in_step(dialogue)) {

@@ -15,6 +15,8 @@
 #include <poll.h>
 #include <string.h>
 
+#define TLS_PAUSE_MS 10
+
 /* libcurl connects, checks certificates, says EHLO and STARTTLS, logs in, and then carries octets
  * (CURLOPT_CONNECT_ONLY). Its own way of sending a mail takes four round trips with five system
  * calls each and can't be told to give up an answer (7.88); a dialogue of ours takes two, and seven
@@ -303,9 +305,19 @@ static int wait_for(hs_smtp_link *link, short event, apr_time_t until)
     return found > 0 || fail(link, "poll failed");
 }
 
+/* TLS may have to read before it can write, which curl does not tell: poll finds the socket
+ * writable all the time then. */
+static void pause_for_tls(const hs_smtp_link *link)
+{
+    struct pollfd wanted = {.fd = link->fd, .events = POLLIN};
+
+    (void)poll(&wanted, 1, TLS_PAUSE_MS);
+}
+
 static int send_all(void *data, const char *octets, apr_size_t length, apr_time_t until)
 {
     hs_smtp_link *link = data;
+    int has_waited = 0;
 
     *link->trouble = '\0';
     while (length) {
@@ -313,12 +325,16 @@ static int send_all(void *data, const char *octets, apr_size_t length, apr_time_
         CURLcode rc = curl_easy_send(link->curl, octets, length, &sent);
 
         if (rc == CURLE_AGAIN) {
+            if (has_waited) {
+                pause_for_tls(link);
+            }
             if (!wait_for(link, POLLOUT, until)) {
                 return 0;
             }
         } else if (rc) {
             return fail_by_curl(link, rc);
         }
+        has_waited = rc == CURLE_AGAIN;
         octets += sent;
         length -= sent;
     }
