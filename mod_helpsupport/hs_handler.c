@@ -330,12 +330,18 @@ static int read_list(request_rec *r, hs_request *request)
 
 /* ---- PATCH {base}/{ticket_id}/status ---- */
 
+/* A module's own idea of a name, such as an LDAP DN, may be of any length and in any encoding. */
+static const char *admin_name(const request_rec *r)
+{
+    return hs_utf8_cut(hs_utf8_repair(r->user ? r->user : "", r->pool), HS_BY_MAX, r->pool);
+}
+
 static int set_status(request_rec *r, hs_request *request)
 {
     hs_problem *problem = hs_problem_make(HTTP_UNPROCESSABLE_ENTITY, NULL, r->pool);
     hs_change change = {.if_match = apr_table_get(r->headers_in, "If-Match"),
                         .if_none_match = apr_table_get(r->headers_in, "If-None-Match"),
-                        .by = hs_utf8_repair(r->user ? r->user : "", r->pool)};
+                        .by = admin_name(r)};
     hs_ticket *ticket = NULL;
     hs_error *error;
     int status = find_ref(r, request, &change.ref);

@@ -68,12 +68,15 @@ typedef struct hs_page {
 hs_error *hs_store_list(hs_store *store, hs_page *page, const hs_list *list,
                         apr_pool_t *pool) HS_MUSTCHECK;
 
+/* As much of an admin's name as MariaDB has room for. */
+#define HS_BY_MAX 255
+
 typedef struct hs_change {
     hs_ticket_ref ref;
     hs_status status;
     const char *if_match;      /* field value, or NULL */
     const char *if_none_match; /* likewise */
-    const char *by;            /* the admin's name, for the history */
+    const char *by;            /* the admin's name, for the history; at most HS_BY_MAX characters */
 } hs_change;
 
 /* Set the status, group-committed like submissions; a changed ticket gets version + 1, updated_us

@@ -258,3 +258,15 @@ const char *hs_utf8_repair(const char *text, apr_pool_t *pool)
     *end = '\0';
     return repaired;
 }
+
+const char *hs_utf8_cut(const char *text, apr_size_t most, apr_pool_t *pool)
+{
+    apr_size_t count = 0;
+
+    for (const char *at = text; *at; at++) {
+        if (!is_continuation(*at) && count++ == most) {
+            return apr_pstrmemdup(pool, text, (apr_size_t)(at - text));
+        }
+    }
+    return text;
+}

@@ -37,4 +37,8 @@ int hs_utf8_is_name(const char *text);
  * 127: names from other modules come in any encoding. Thread: any. */
 const char *hs_utf8_repair(const char *text, apr_pool_t *pool);
 
+/* `text`, which is valid UTF-8, or a copy in `pool` of its first `most` code points where it has
+ * more. Thread: any. */
+const char *hs_utf8_cut(const char *text, apr_size_t most, apr_pool_t *pool);
+
 #endif

@@ -5,6 +5,7 @@ use warnings;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
 use HS qw(command parse_answer submission);
+use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -193,6 +194,8 @@ subtest 'who' => sub {
     is $hs->get($path)->{body}, $before->{body}, 'nothing has changed';
     open my $out, '>', "$hs->{root}/desk.htpasswd" or die;
     print $out "j\xC3\xB6rg:{SHA}" . 'W6ph5Mm5Pz8GgiULbPgzG37mj9g=' . "\n";    # "password"
+    my $long = "\xC3\xB6" x 300;
+    print $out "$long:{SHA}" . 'W6ph5Mm5Pz8GgiULbPgzG37mj9g=' . "\n";
     print $out "M\xFCller:{SHA}" . 'W6ph5Mm5Pz8GgiULbPgzG37mj9g=' . "\n";
     close $out;
     my $answer = $hs->request(PATCH => "/desk/$created->{id}/status?status=$to",
@@ -204,6 +207,11 @@ subtest 'who' => sub {
         headers => {Authorization => 'Basic TfxsbGVyOnBhc3N3b3Jk'})->{status}, 200, 'one in Latin-1';
     ($last) = reverse grep { $_->{event} eq 'status' } @{$hs->get("$path/history")->{json}};
     is $last->{by}, "M\x{fffd}ller", 'does not spoil the history';
+    is $hs->request(PATCH => "/desk/$created->{id}/status?status=closed",
+        headers => {Authorization => 'Basic ' . encode_base64("$long:password", '')})->{status}, 200,
+        'a name that no table has room for';
+    ($last) = reverse grep { $_->{event} eq 'status' } @{$hs->get("$path/history")->{json}};
+    is $last->{by}, "\x{f6}" x 255, 'is cut, between characters';
 };
 
 is $hs->stop, 0, 'httpd ends cleanly';

@@ -194,6 +194,16 @@ static void test_name(void)
     tap_ok(!hs_utf8_is_name("\xD9\xA1"), "a digit of another script");
 }
 
+static void test_cut(apr_pool_t *pool)
+{
+    static const char fine[] = "J\xC3\xB6rg";
+
+    tap_ok(hs_utf8_cut(fine, 4, pool) == fine, "what is short enough stays as it is");
+    tap_is_str(hs_utf8_cut(fine, 3, pool), "J\xC3\xB6r", "more is cut");
+    tap_is_str(hs_utf8_cut(fine, 2, pool), "J\xC3\xB6", "between characters");
+    tap_is_str(hs_utf8_cut(fine, 1, pool), "J", "before one of two octets");
+}
+
 static void test_repair(apr_pool_t *pool)
 {
     static const char fine[] = "J\xC3\xB6rg";
@@ -218,6 +228,7 @@ int main(void)
     test_space();
     test_words(pool);
     test_name();
+    test_cut(pool);
     test_repair(pool);
     apr_terminate();
     return tap_done();
