@@ -20,7 +20,7 @@ typedef struct waiter {
     void *item;
     apr_time_t deadline;
     waiter_state state;
-    /* Posted once: when the item is written, or when it is this one's turn to lead. Not a condition
+    /* Posted once: when the item is done, or when it is this one's turn to lead. Not a condition
      * variable: whoever is woken by that must first get the mutex, for which all of a group would
      * queue again. */
     sem_t wake;
@@ -35,7 +35,7 @@ struct hs_group {
     void *baton;
     hs_group_bounds bounds;
     apr_thread_mutex_t *mutex; /* guards what follows, and the state of every waiter in the queue */
-    int leaders;               /* that write, or were told to */
+    int leaders;               /* that are at it, or were told to be */
     int waiting;
     waiter *first; /* who waits; leaders are not among them */
     waiter **end;
@@ -147,7 +147,7 @@ static int lead_anyway(hs_group *group, waiter *self)
     return does;
 }
 
-/* Wait until the item is written or it is this one's turn to lead: returns 1, or 0 where the
+/* Wait until the item is done or it is this one's turn to lead: returns 1, or 0 where the
  * deadline passed before anybody took the item. A leader's every step is bounded, so whoever was
  * taken waits for its end. */
 static int wait_for_turn(hs_group *group, waiter *self)
@@ -199,7 +199,7 @@ static waiter *pass_on(hs_group *group)
     return next;
 }
 
-/* Lead one group, then pass it on: nobody writes for others when its own item is done. The next
+/* Lead one group, then pass it on: nobody works for others when its own item is done. The next
  * leader is woken first, so that the disk does not idle while the others of this group answer. Each
  * waiter is gone as soon as it is woken. */
 static void lead(hs_group *group, waiter *self, apr_pool_t *pool)
@@ -235,7 +235,7 @@ static void lead(hs_group *group, waiter *self, apr_pool_t *pool)
 hs_error *hs_group_join(hs_group *group, void *item, apr_time_t deadline, apr_pool_t *pool)
 {
     waiter self = {.item = item, .deadline = deadline};
-    int is_written = 1;
+    int is_done = 1;
     int leads;
 
     if (sem_init(&self.wake, 0, 0) != 0) {
@@ -245,13 +245,13 @@ hs_error *hs_group_join(hs_group *group, void *item, apr_time_t deadline, apr_po
     leads = enter(group, &self);
     apr_thread_mutex_unlock(group->mutex);
     if (!leads) {
-        is_written = wait_for_turn(group, &self);
+        is_done = wait_for_turn(group, &self);
         leads = self.state == LEADING;
     }
     if (leads) {
         lead(group, &self, pool);
     }
     sem_destroy(&self.wake);
-    return is_written ? NULL
-                      : hs_error_make(pool, HS_UNAVAILABLE, "those before this one took too long");
+    return is_done ? NULL
+                   : hs_error_make(pool, HS_UNAVAILABLE, "those before this one took too long");
 }

@@ -10,10 +10,10 @@
 
 #include <apr_tables.h>
 
-/* One database as one process sees it: its pool of connections and its two queues of writers. Every
- * call below may be made by any thread at once. `pool` is the caller's: results and errors land
- * there. Errors, wherever not said otherwise: HS_UNAVAILABLE (nothing was done; 503),
- * HS_OUTCOME_UNKNOWN. */
+/* One database as one process sees it: its pool of connections and its three queues: of those who
+ * submit, change, and look up. Every call below may be made by any thread at once. `pool` is the
+ * caller's: results and errors land there. Errors, wherever not said otherwise: HS_UNAVAILABLE
+ * (nothing was done; 503), HS_OUTCOME_UNKNOWN. */
 typedef struct hs_store hs_store;
 
 /* Prepare to use a database; connects to nothing, so a database that is down stops no httpd. The

@@ -28,8 +28,9 @@ hs_error *hs_store_token_find(hs_store *store, hs_admin_token **token, const cha
 /* How exactly it is known when a token was last used. */
 #define HS_TOKEN_USED_US apr_time_from_sec(60)
 
-/* Note that the token was used now, if the stored time is older than HS_TOKEN_USED_US. Waits for
- * nothing: where somebody writes just now it fails, and losing the note is harmless. */
+/* Note that the token was used now, if the stored time is older than HS_TOKEN_USED_US. Waits for no
+ * other writer of an SQLite file and for no connection that others have: it fails then, and losing
+ * the note is harmless. */
 hs_error *hs_store_token_used(hs_store *store, const char *digest, apr_pool_t *pool) HS_MUSTCHECK;
 
 /* Store a new token: digest, name, scopes, expires_us are set. HS_INVALID where a token of that
