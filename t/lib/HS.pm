@@ -47,11 +47,20 @@ $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 
 # ---- small things that tests need, too ----
 
-# A port of 127.0.0.1 that was free a moment ago.
+# A port of 127.0.0.1 that was free a moment ago, below those that the system gives to clients: one
+# of them may be gone before its server comes. Each process begins in another place, since tests
+# run at the same time.
+my $ports_tried = 0;
+
 sub free_port {
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', Proto => 'tcp')
-        or die "no free port: $!\n";
-    return $socket->sockport;
+    my ($end) = slurp('/proc/sys/net/ipv4/ip_local_port_range') =~ /^(\d+)/;
+    my $count = ($end && $end > 12_000 ? $end : 32_768) - 10_000;
+    for (1 .. $count) {
+        my $port = 10_000 + ($$ * 64 + $ports_tried++) % $count;
+        return $port if IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port,
+            Proto => 'tcp');
+    }
+    die "no free port: $!\n";
 }
 
 # Call $check every 50 ms until it returns something true, and return that; dies after $seconds.
