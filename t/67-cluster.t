@@ -60,26 +60,10 @@ sub usual {
     return $slowest;
 }
 
-# What must be true of the tables.
-sub damage {
-    my %queries = (
-        'a ticket has no mail' =>
-            'SELECT number FROM ticket WHERE number NOT IN (SELECT ticket FROM mail)',
-        'a mail has no ticket' =>
-            'SELECT id FROM mail WHERE ticket NOT IN (SELECT number FROM ticket)',
-        'a key has no ticket' => 'SELECT key_text FROM idempotency_key '
-            . 'WHERE ticket_id NOT IN (SELECT id FROM ticket)',
-        'a change has no history or a history no change' => 'SELECT number FROM ticket '
-            . 'WHERE version <> 1 + (SELECT count(*) FROM ticket_event WHERE ticket = number)',
-    );
-    return [map { my $found = $cluster->sql("$queries{$_} LIMIT 5"); $found eq '' ? () : "$_: $found" }
-            sort keys %queries];
-}
-
 sub nothing_lost {
     my ($ledger) = @_;
     is_deeply HSLoad::missing($cluster, $ledger), [], 'nothing acknowledged is missing';
-    is_deeply damage(), [], 'and the tables are whole';
+    is_deeply HSLoad::damage($cluster), [], 'and the tables are whole';
     unlike $cluster->log, qr/exit signal (?!Killed)|seg fault/, 'no child crashed';
 }
 
