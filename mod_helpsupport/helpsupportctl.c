@@ -4,6 +4,7 @@
 #include "hs_ctl_copy.h"
 #include "hs_ctl_mail.h"
 #include "hs_ctl_token.h"
+#include "hs_store_index.h"
 
 #include <apr_env.h>
 #include <apr_general.h>
@@ -13,6 +14,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* After a migration, say, all tickets wait for the index. */
+static hs_error *index_all(const hs_ctl *ctl)
+{
+    apr_pool_t *pool;
+    hs_error *error = NULL;
+    int moved = 1;
+
+    apr_pool_create(&pool, ctl->pool);
+    while (!error && moved) {
+        apr_pool_clear(pool);
+        error = hs_store_index(ctl->store, &moved, pool);
+    }
+    return error;
+}
+
 static int db_init(hs_ctl *ctl)
 {
     int status;
@@ -21,6 +37,9 @@ static int db_init(hs_ctl *ctl)
         return HS_CTL_USAGE;
     }
     status = hs_ctl_report(hs_store_init(ctl->store, ctl->pool));
+    if (status == HS_CTL_OK) {
+        status = hs_ctl_report(index_all(ctl));
+    }
     if (status == HS_CTL_OK) {
         fputs("The database is ready.\n", stderr);
     }

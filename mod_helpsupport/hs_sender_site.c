@@ -1,7 +1,8 @@
-/* hs_sender_site.c - layer 12: what the mail process works on: a courier for each database. */
+/* hs_sender_site.c - layer 12: what the mail process works on: each database's mails and index. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_sender_site.h"
 
+#include "hs_indexer.h"
 #include "hs_log.h"
 
 #include <apr_hash.h>
@@ -20,27 +21,38 @@
 #define LOGIN_MAX 512
 #define POLL_US apr_time_from_sec(1)
 
-/* A database and its mails. */
-typedef struct desk {
+typedef struct desk desk;
+
+/* A thread of a desk. */
+typedef struct worker {
+    void (*run)(desk *d);
+    desk *desk;
+    apr_thread_t *thread; /* NULL: not started, or joined */
+    atomic_int is_running;
+} worker;
+
+/* A database, its mails and its index of words. */
+struct desk {
     const hs_server_config
         *server; /* the first of those that share the database: its HelpSupportDB */
     server_rec *main_server;
     apr_array_header_t *sites; /* of hs_courier_site */
     const char *lock_path;
     int lock_fd;
-    hs_courier *courier;
+    hs_courier *courier; /* NULL where no server sends mail */
+    hs_indexer *indexer;
     apr_pool_t *pool;
-    apr_thread_t *thread; /* NULL: not started, or joined */
     int has_started;
-    atomic_int is_running;
-} desk;
+    worker sending;
+    worker indexing;
+};
 
 int hs_sender_site_count(const server_rec *main_server)
 {
     int count = 0;
 
     for (const server_rec *s = main_server; s; s = s->next) {
-        count += hs_config_sends_mail(hs_config_server(s));
+        count += hs_config_server(s)->db.driver != NULL;
     }
     return count;
 }
@@ -177,11 +189,11 @@ apr_array_header_t *hs_sender_sites_open(server_rec *main_server, apr_pool_t *po
         const hs_server_config *server = hs_config_server(s);
         desk *d;
 
-        if (!hs_config_sends_mail(server)) {
+        if (!server->db.driver) {
             continue;
         }
         d = desk_for(desks, server, main_server, pool);
-        if (!d || !add_site(d, s, pool)) {
+        if (!d || (hs_config_sends_mail(server) && !add_site(d, s, pool))) {
             return NULL;
         }
     }
@@ -224,7 +236,12 @@ static const char *host_name(apr_pool_t *pool)
     return apr_pstrdup(pool, host);
 }
 
-static hs_error *open_desk(desk *d, int connections)
+static void log_trouble(void *baton, const char *text)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, (const server_rec *)baton, "HS0057: %s", text);
+}
+
+static hs_error *open_courier(desk *d, hs_store *store, int connections)
 {
     hs_courier_opts opts = {.host = host_name(d->pool),
                             .connections = connections,
@@ -232,10 +249,22 @@ static hs_error *open_desk(desk *d, int connections)
                             .journal_fd = d->lock_fd,
                             .log = log_line,
                             .log_baton = d->main_server};
+
+    return hs_courier_create(&d->courier, &opts, store, d->sites, d->pool);
+}
+
+static hs_error *open_desk(desk *d, int connections)
+{
     hs_store *store;
     hs_error *error = hs_store_create(&store, &d->server->db, NULL, NULL, d->pool);
 
-    return error ? error : hs_courier_create(&d->courier, &opts, store, d->sites, d->pool);
+    if (!error) {
+        error = hs_indexer_create(&d->indexer, store, log_trouble, d->main_server, d->pool);
+    }
+    if (!error && d->sites->nelts > 0) {
+        error = open_courier(d, store, connections);
+    }
+    return error;
 }
 
 apr_status_t hs_sender_sites_attach(apr_array_header_t *sites, server_rec *main_server,
@@ -258,12 +287,22 @@ apr_status_t hs_sender_sites_attach(apr_array_header_t *sites, server_rec *main_
     return APR_SUCCESS;
 }
 
-static void *APR_THREAD_FUNC courier_thread(apr_thread_t *thread, void *data)
+static void run_courier(desk *d)
 {
-    desk *d = data;
-
     hs_courier_run(d->courier);
-    atomic_store(&d->is_running, 0);
+}
+
+static void run_indexer(desk *d)
+{
+    hs_indexer_run(d->indexer);
+}
+
+static void *APR_THREAD_FUNC worker_thread(apr_thread_t *thread, void *data)
+{
+    worker *w = data;
+
+    w->run(w->desk);
+    atomic_store(&w->is_running, 0);
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
@@ -280,17 +319,22 @@ static int has_lock(const desk *d)
             (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev));
 }
 
-static void start(desk *d)
+static int start_worker(desk *d, worker *w, void (*run)(desk *d))
 {
-    atomic_store(&d->is_running, 1);
-    d->has_started = 1;
-    if (apr_thread_create(&d->thread, NULL, courier_thread, d, d->pool) != APR_SUCCESS) {
-        d->thread = NULL;
-        d->has_started = 0; /* again in a second */
-        atomic_store(&d->is_running, 0);
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, d->main_server,
-                     "HS0056: no thread for the mail sender; trying again");
+    if (w->thread) {
+        return 1;
     }
+    w->run = run;
+    w->desk = d;
+    atomic_store(&w->is_running, 1);
+    if (apr_thread_create(&w->thread, NULL, worker_thread, w, d->pool) == APR_SUCCESS) {
+        return 1;
+    }
+    w->thread = NULL;
+    atomic_store(&w->is_running, 0);
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, d->main_server,
+                 "HS0056: no thread for the mail sender; trying again");
+    return 0;
 }
 
 void hs_sender_sites_start(apr_array_header_t *sites)
@@ -299,7 +343,8 @@ void hs_sender_sites_start(apr_array_header_t *sites)
         desk *d = APR_ARRAY_IDX(sites, i, desk *);
 
         if (!d->has_started && has_lock(d)) {
-            start(d);
+            d->has_started = (!d->courier || start_worker(d, &d->sending, run_courier)) &&
+                             start_worker(d, &d->indexing, run_indexer);
         }
     }
 }
@@ -307,25 +352,40 @@ void hs_sender_sites_start(apr_array_header_t *sites)
 void hs_sender_sites_wake(apr_array_header_t *sites)
 {
     for (int i = 0; i < sites->nelts; i++) {
-        hs_courier_wake(APR_ARRAY_IDX(sites, i, desk *)->courier);
+        desk *d = APR_ARRAY_IDX(sites, i, desk *);
+
+        hs_indexer_wake(d->indexer);
+        if (d->courier) {
+            hs_courier_wake(d->courier);
+        }
     }
 }
 
 void hs_sender_sites_stop(apr_array_header_t *sites, apr_interval_time_t drain_us)
 {
     for (int i = 0; i < sites->nelts; i++) {
-        hs_courier_stop(APR_ARRAY_IDX(sites, i, desk *)->courier, drain_us);
+        desk *d = APR_ARRAY_IDX(sites, i, desk *);
+
+        hs_indexer_stop(d->indexer);
+        if (d->courier) {
+            hs_courier_stop(d->courier, drain_us);
+        }
     }
 }
 
-static void join(desk *d)
+/* Whether it runs; joins it when it has come to its end. */
+static int is_running(worker *w)
 {
     apr_status_t rv;
 
-    if (d->thread) {
-        apr_thread_join(&rv, d->thread);
-        d->thread = NULL;
+    if (atomic_load(&w->is_running)) {
+        return 1;
     }
+    if (w->thread) {
+        apr_thread_join(&rv, w->thread);
+        w->thread = NULL;
+    }
+    return 0;
 }
 
 int hs_sender_sites_are_running(apr_array_header_t *sites)
@@ -335,11 +395,7 @@ int hs_sender_sites_are_running(apr_array_header_t *sites)
     for (int i = 0; i < sites->nelts; i++) {
         desk *d = APR_ARRAY_IDX(sites, i, desk *);
 
-        if (atomic_load(&d->is_running)) {
-            running++;
-        } else {
-            join(d);
-        }
+        running += is_running(&d->sending) + is_running(&d->indexing);
     }
     return running > 0;
 }

@@ -184,6 +184,7 @@ hs_error *hs_store_create(hs_store **out, const hs_db_opts *opts, void (*committ
     store->schema = table->schema;
     store->makes_schema = table->is_made_on_first_use;
     store->sample = HS_STORE_SAMPLE;
+    store->waiting_min = HS_STORE_WAITING_MIN;
     store->committed = committed;
     store->baton = baton;
     error = make_groups(store, opts->max, pool);

@@ -25,9 +25,6 @@
 /* A user or an address with no more tickets than this is not worth a sample: all are read. */
 #define PERSON_MAX 2000
 
-/* Words of a search whose frequency is looked at: nobody types more than a few. */
-#define WORDS_MAX 8
-
 /* Larger pages than anyone asks for; here to keep products in range. */
 #define NEED_MAX 1000000000
 
@@ -119,6 +116,11 @@ static hs_error *try_person(const choice *self, int *fits)
     return error;
 }
 
+hs_way hs_store_way_to_all(const hs_list *list)
+{
+    return (hs_way){.source = list->user_id || list->email ? HS_SOURCE_PERSON : HS_SOURCE_RANGE};
+}
+
 hs_error *hs_store_choose(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
                           apr_int64_t need, apr_pool_t *pool)
 {
@@ -141,45 +143,8 @@ hs_error *hs_store_choose(hs_store *store, hs_conn *conn, hs_way *way, const hs_
     if (!error && !fits) {
         error = try_walk(&self, &fits, HS_SOURCE_ORDER);
     }
-    return error || fits ? error : hs_store_choose_all(store, conn, way, list, pool);
-}
-
-/* Of several words only those that are rare are found, and all are tested: to find "please", too,
- * costs a database as much as if there were no other word. */
-static hs_error *choose_words(const choice *self)
-{
-    const apr_array_header_t *words = self->list->words;
-    apr_array_header_t *rare = apr_array_make(self->pool, WORDS_MAX, sizeof(const char *));
-    const hs_way walk = {.source = HS_SOURCE_ORDER};
-    hs_list one = {.descending = 1, .words = apr_array_make(self->pool, 1, sizeof(const char *))};
-
-    for (int i = 0; i < words->nelts && i < WORDS_MAX; i++) {
-        const char *word = APR_ARRAY_IDX(words, i, const char *);
-        apr_int64_t counts[2] = {0, 0};
-        hs_error *error;
-
-        apr_array_clear(one.words);
-        APR_ARRAY_PUSH(one.words, const char *) = word;
-        error = ask_sample(self, counts, &walk, &one);
-        if (error) {
-            return error;
-        }
-        if (counts[1] * PASSED_MAX < counts[0]) {
-            APR_ARRAY_PUSH(rare, const char *) = word;
-        }
+    if (!error && !fits) {
+        *way = hs_store_way_to_all(list);
     }
-    self->way->rare = rare->nelts > 0 && rare->nelts < words->nelts ? rare : NULL;
-    return NULL;
-}
-
-/* Words are in fewer tickets than a user has who was not few enough above. */
-hs_error *hs_store_choose_all(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
-                              apr_pool_t *pool)
-{
-    const choice self = {.store = store, .conn = conn, .list = list, .way = way, .pool = pool};
-
-    *way = (hs_way){.source = list->words                    ? HS_SOURCE_WORDS
-                              : list->user_id || list->email ? HS_SOURCE_PERSON
-                                                             : HS_SOURCE_RANGE};
-    return list->words && list->words->nelts > 1 ? choose_words(&self) : NULL;
+    return error;
 }

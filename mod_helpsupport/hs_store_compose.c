@@ -9,16 +9,6 @@
  * test, or what the tests say of each of these. */
 typedef enum part { PART_COLUMNS, PART_KEYS, PART_COUNT, PART_PLACES, PART_SAMPLE } part;
 
-/* Whether a search must look at the tickets themselves, not only at the numbers that it finds. */
-static int needs_ticket(const hs_listing *self)
-{
-    const hs_list *list = self->list;
-
-    return !hs_store_sql(self->store, HS_SQL_LIST_KEYS_WORDS) || list->sort == HS_SORT_UPDATED ||
-           list->user_id || list->email || list->statuses || hs_listing_tests_words(self) ||
-           hs_listing_has_other_span(self);
-}
-
 static void put_select(hs_listing *self, part what)
 {
     switch (what) {
@@ -51,8 +41,9 @@ static void put_from(hs_listing *self, int has_status)
     case HS_SOURCE_PERSON:
         hs_listing_put(self, self->list->email ? HS_SQL_LIST_FROM_EMAIL : HS_SQL_LIST_FROM_USER);
         return;
-    case HS_SOURCE_WORDS:
-        hs_listing_put(self, HS_SQL_LIST_FROM_WORDS);
+    case HS_SOURCE_FOUND:
+        hs_listing_put(self, HS_SQL_LIST_FROM_FOUND);
+        hs_listing_bind_text(self, self->way->found);
         return;
     case HS_SOURCE_ORDER:
     case HS_SOURCE_RANGE:
@@ -64,19 +55,8 @@ static void put_from(hs_listing *self, int has_status)
 /* One range of one index: of all tickets, or of those with one status. */
 static void put_arm(hs_listing *self, part what, int status)
 {
-    hs_source source = self->way->source;
-
-    if (source == HS_SOURCE_WORDS && !needs_ticket(self)) {
-        hs_listing_put(self, what == PART_COUNT ? HS_SQL_LIST_COUNT : HS_SQL_LIST_KEYS_WORDS);
-        hs_listing_put(self, HS_SQL_LIST_FROM_WORDS_ALONE);
-        hs_listing_put_entry(self, NO_STATUS);
-        return;
-    }
     put_select(self, what);
     put_from(self, status != NO_STATUS);
-    if (hs_listing_tests_words(self) && what != PART_PLACES) {
-        hs_listing_put_extra(self, HS_SQL_LIST_JOIN_WORDS);
-    }
     hs_listing_put_entry(self, status);
     if (what != PART_PLACES && what != PART_SAMPLE) {
         hs_listing_put_tests(self);
@@ -89,15 +69,9 @@ static void put_order(hs_listing *self)
         [HS_SORT_CREATED] = {HS_SQL_LIST_ORDER_CREATED, HS_SQL_LIST_ORDER_CREATED_DESC},
         [HS_SORT_UPDATED] = {HS_SQL_LIST_ORDER_UPDATED, HS_SQL_LIST_ORDER_UPDATED_DESC},
     };
-    static const int searched[2] = {HS_SQL_LIST_ORDER_WORDS, HS_SQL_LIST_ORDER_WORDS_DESC};
     const hs_list *list = self->list;
-    int descending = list->descending ? 1 : 0;
 
-    if (self->way->source == HS_SOURCE_WORDS && list->sort == HS_SORT_CREATED) {
-        hs_listing_put(self, searched[descending]);
-    } else {
-        hs_listing_put(self, plain[list->sort][descending]);
-    }
+    hs_listing_put(self, plain[list->sort][list->descending ? 1 : 0]);
 }
 
 static void put_limit(hs_listing *self, apr_int64_t limit, apr_int64_t offset)
@@ -157,10 +131,15 @@ static void put_arms(hs_listing *self, part what, apr_int64_t most)
     }
 }
 
+int hs_store_way_is_in_order(const hs_way *way, const hs_list *list)
+{
+    return way->source == HS_SOURCE_ORDER ||
+           (way->source == HS_SOURCE_PERSON && list->sort == HS_SORT_CREATED);
+}
+
 static int is_in_order(const hs_listing *self)
 {
-    return self->way->source == HS_SOURCE_ORDER ||
-           (self->way->source == HS_SOURCE_PERSON && self->list->sort == HS_SORT_CREATED);
+    return hs_store_way_is_in_order(self->way, self->list);
 }
 
 /* Rows in the list's order. An order must be said again outside of a sub-select that has it. */
@@ -191,12 +170,10 @@ static const char *end(const hs_listing *self, const void ***values)
 }
 
 /* Whether the tickets are read as the index gives them. What is passed over or sorted is keys, and
- * only the page's tickets are read; so, too, where another table has the words. */
+ * only the page's tickets are read. */
 static int is_direct(const hs_listing *self, apr_int64_t skip)
 {
-    int joins = hs_listing_tests_words(self) && hs_store_sql(self->store, HS_SQL_LIST_JOIN_WORDS);
-
-    return is_in_order(self) && has_one_arm(self) && skip == 0 && !joins;
+    return is_in_order(self) && has_one_arm(self) && skip == 0;
 }
 
 const char *hs_store_compose(const hs_store *store, const void ***values, const hs_list *list,
@@ -219,6 +196,16 @@ const char *hs_store_compose(const hs_store *store, const void ***values, const 
     if (hs_db_is_server(store->db)) {
         put_order(&self);
     }
+    return end(&self, values);
+}
+
+const char *hs_store_compose_keys(const hs_store *store, const void ***values, const hs_list *list,
+                                  const hs_way *way, apr_int64_t limit, apr_pool_t *pool)
+{
+    hs_listing self = {.store = store, .list = list, .way = way};
+
+    hs_listing_begin(&self, list->has_cursor, pool);
+    put_rows(&self, PART_KEYS, limit, 0);
     return end(&self, values);
 }
 

@@ -25,18 +25,21 @@ typedef struct table {
     int write;
     int has_pair; /* whether it is two */
     int has_text; /* whether it is text */
-    int is_found; /* its rows are tickets, which q must find */
 } table;
 
 /* In the order of the columns of HS_SQL_COPY_COUNTS. */
 static const table tables[] = {
-    {"tickets", HS_SQL_COPY_READ_TICKET, HS_SQL_COPY_TICKET, 0, 0, 1},
-    {"status changes", HS_SQL_COPY_READ_EVENT, HS_SQL_COPY_EVENT, 1, 0, 0},
-    {"idempotency keys", HS_SQL_COPY_READ_KEY, HS_SQL_COPY_KEY, 1, 1, 0},
-    {"mails", HS_SQL_COPY_READ_MAIL, HS_SQL_COPY_MAIL, 0, 0, 0},
-    {"tokens", HS_SQL_COPY_READ_TOKEN, HS_SQL_COPY_TOKEN, 0, 1, 0},
+    {"tickets", HS_SQL_COPY_READ_TICKET, HS_SQL_COPY_TICKET, 0, 0},
+    {"status changes", HS_SQL_COPY_READ_EVENT, HS_SQL_COPY_EVENT, 1, 0},
+    {"idempotency keys", HS_SQL_COPY_READ_KEY, HS_SQL_COPY_KEY, 1, 1},
+    {"mails", HS_SQL_COPY_READ_MAIL, HS_SQL_COPY_MAIL, 0, 0},
+    {"tokens", HS_SQL_COPY_READ_TOKEN, HS_SQL_COPY_TOKEN, 0, 1},
+    {"tickets to index", HS_SQL_COPY_READ_WORDS, HS_SQL_COPY_WORDS, 0, 0},
+    {"index segments", HS_SQL_COPY_READ_SEGMENT, HS_SQL_COPY_SEGMENT, 0, 0},
+    {"index pages", HS_SQL_COPY_READ_PAGE, HS_SQL_COPY_PAGE, 1, 0},
 };
 #define TABLE_COUNT ((int)(sizeof(tables) / sizeof(*tables)))
+#define TOLD_COUNT 5 /* what the administrator asked for; the others only make q find it */
 
 /* One of the two databases. */
 typedef struct side {
@@ -136,32 +139,14 @@ static hs_error *read_page(const copy *self, hs_rows **rows, const table *one, c
     return hs_conn_select(self->from.conn, rows, sql, values, pool);
 }
 
-static void put_row(const copy *self, hs_buffer *json, const table *one, const hs_rows *rows,
-                    int row, apr_pool_t *pool)
+static void put_row(hs_buffer *json, const hs_rows *rows, int row)
 {
     hs_buffer_putc(json, json->length == 0 ? '[' : ',');
     for (int column = 0; column < rows->columns; column++) {
         hs_buffer_putc(json, column == 0 ? '[' : ',');
         hs_json_put_string(json, hs_rows_text(rows, row, column));
     }
-    if (one->is_found) {
-        hs_buffer_putc(json, ',');
-        hs_buffer_puts(json,
-                       hs_store_words(self->to.store, hs_store_ticket(rows, row, pool), pool));
-    }
     hs_buffer_putc(json, ']');
-}
-
-static hs_error *write_rows(const copy *self, const table *one, const char *json, apr_pool_t *pool)
-{
-    const char *words = one->is_found ? hs_store_sql(self->to.store, HS_SQL_COPY_WORDS) : NULL;
-    hs_error *error = hs_conn_query(self->to.conn, NULL, hs_store_sql(self->to.store, one->write),
-                                    (const void *[]){json}, pool);
-
-    if (!error && words) {
-        error = hs_conn_query(self->to.conn, NULL, words, (const void *[]){json}, pool);
-    }
-    return error;
 }
 
 static hs_error *write_page(const copy *self, const table *one, const hs_rows *rows,
@@ -175,10 +160,11 @@ static hs_error *write_page(const copy *self, const table *one, const hs_rows *r
     while (!error && row < rows->count) {
         json.length = 0;
         while (row < rows->count && json.length < STATEMENT_OCTETS) {
-            put_row(self, &json, one, rows, row++, pool);
+            put_row(&json, rows, row++);
         }
         hs_buffer_putc(&json, ']');
-        error = write_rows(self, one, json.data, pool);
+        error = hs_conn_query(self->to.conn, NULL, hs_store_sql(self->to.store, one->write),
+                              (const void *[]){json.data}, pool);
     }
     return error;
 }
@@ -191,7 +177,7 @@ static void move_on(place *after, const hs_rows *rows)
     }
 }
 
-/* All numbers are above 0, and no key's text is empty. */
+/* The first number of a key is above 0, and no text of one is empty. */
 static hs_error *copy_table(const copy *self, int index)
 {
     const table *one = &tables[index];
@@ -247,7 +233,7 @@ static const char *summary_of(const copy *self)
 {
     const char *text = "";
 
-    for (int i = 0; i < TABLE_COUNT; i++) {
+    for (int i = 0; i < TOLD_COUNT; i++) {
         text = apr_pstrcat(self->pool, text, i > 0 ? ", " : "",
                            hs_rows_text(self->from.counts, 0, i), " ", tables[i].what, NULL);
     }

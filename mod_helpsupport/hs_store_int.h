@@ -22,12 +22,17 @@
  * millisecond or two. */
 #define HS_STORE_SAMPLE 1000
 
+/* Tickets whose words are moved into the index together, at least. A search looks through all that
+ * wait for it, which takes it a microsecond each. */
+#define HS_STORE_WAITING_MIN 256
+
 typedef struct hs_store {
     hs_db *db;
     const char *const *sql;    /* of this database, by HS_SQL_* (hs_sql.h) */
     const char *const *schema; /* its statements, up to NULL */
     int makes_schema;          /* where there is none; else that is an error */
-    int sample;                /* HS_STORE_SAMPLE; a test of few tickets takes fewer */
+    int sample;                /* HS_STORE_SAMPLE; a test of few tickets takes fewer, */
+    int waiting_min;           /* and of HS_STORE_WAITING_MIN likewise */
     hs_group *submissions;
     hs_group *changes;
     hs_group *lookups; /* of a server */
@@ -38,11 +43,12 @@ typedef struct hs_store {
 /* Something to do with a connection. Must be repeatable from its start. */
 typedef hs_error *hs_store_work(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool);
 
-/* A word (hs_utf8_words) as the database's index has it. */
-const char *hs_store_word(const hs_store *store, const char *word, apr_pool_t *pool);
+/* All words (hs_utf8_words) of a ticket, a space before each, as a JSON string. */
+const char *hs_store_words(const hs_ticket *ticket, apr_pool_t *pool);
 
-/* All words of a ticket between spaces, as a JSON string. */
-const char *hs_store_words(const hs_store *store, const hs_ticket *ticket, apr_pool_t *pool);
+/* The words (array of const char *) of a search that tell more than the others, up to NULL, in the
+ * order in which they are best looked for. */
+const char **hs_store_search_words(const apr_array_header_t *all, apr_pool_t *pool);
 
 /* The text of HS_SQL_* number `sql`; of an option NULL, where the database has another way. */
 const char *hs_store_sql(const hs_store *store, int sql);
@@ -94,15 +100,14 @@ hs_ticket *hs_store_ticket_copy(const hs_ticket *ticket, apr_pool_t *pool);
 typedef enum hs_source {
     HS_SOURCE_ORDER = 0, /* all tickets, or by status, in the list's own order */
     HS_SOURCE_PERSON,    /* one user's or one address's, in order of creation */
-    HS_SOURCE_WORDS,     /* those with the words; on SQLite in order of creation */
-    HS_SOURCE_RANGE      /* as the first, in the other order */
+    HS_SOURCE_RANGE,     /* as the first, in the other order */
+    HS_SOURCE_FOUND      /* those with some numbers: what a search found */
 } hs_source;
 
 /* How a list is read: from where, and no further than before the ticket at the stop, if any. */
 typedef struct hs_way {
     hs_source source;
-    const apr_array_header_t *rare; /* of a search: the words to find; then all are tested. NULL:
-                                     * all are found */
+    const char *found; /* the numbers of HS_SOURCE_FOUND: a JSON array */
     int has_stop;
     apr_int64_t stop_us; /* in the list's own order */
     apr_int64_t stop_number;
@@ -111,18 +116,35 @@ typedef struct hs_way {
 /* Whether a way tests anything. */
 int hs_store_way_has_tests(const hs_way *way, const hs_list *list);
 
-/* Choose the way that finds `need` tickets of `list` (0: all) soonest. A way with a stop may find
- * fewer than there are; then that of hs_store_choose_all, which has none, finds them. */
+/* Whether it gives the tickets in the list's order. */
+int hs_store_way_is_in_order(const hs_way *way, const hs_list *list);
+
+/* Choose the way that finds `need` tickets of `list`, which has no words, (0: all) soonest. A way
+ * with a stop may find fewer than there are; then the second, which has none, finds them. */
 hs_error *hs_store_choose(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
                           apr_int64_t need, apr_pool_t *pool) HS_MUSTCHECK;
-hs_error *hs_store_choose_all(hs_store *store, hs_conn *conn, hs_way *way, const hs_list *list,
-                              apr_pool_t *pool) HS_MUSTCHECK;
+hs_way hs_store_way_to_all(const hs_list *list);
 
-/* The statements of a list; *values is what hs_conn_select needs. A page of it; the number of its
+/* A search: the keys (hs_key) of the first `need` tickets (0: all) of `list`, which has words, in
+ * its order. The second only counts. */
+typedef struct hs_key {
+    apr_int64_t us; /* by which the list is sorted */
+    apr_int64_t number;
+} hs_key;
+hs_error *hs_store_search(hs_store *store, hs_conn *conn, apr_array_header_t **keys,
+                          const hs_list *list, apr_int64_t need, apr_pool_t *pool) HS_MUSTCHECK;
+hs_error *hs_store_search_count(hs_store *store, hs_conn *conn, apr_int64_t *count,
+                                const hs_list *list, apr_int64_t need,
+                                apr_pool_t *pool) HS_MUSTCHECK;
+
+/* The statements of a list, its words apart; *values is what hs_conn_select needs. A page of it;
+ * number, created_us and updated_us of its first `limit` tickets; the number of its
  * matches, no further than `cap` + 1 where cap > 0; of the store's sample of the way, how many
  * tickets it has and how many pass the tests; the key of the ticket behind `offset` others. */
 const char *hs_store_compose(const hs_store *store, const void ***values, const hs_list *list,
                              const hs_way *way, apr_pool_t *pool);
+const char *hs_store_compose_keys(const hs_store *store, const void ***values, const hs_list *list,
+                                  const hs_way *way, apr_int64_t limit, apr_pool_t *pool);
 const char *hs_store_compose_count(const hs_store *store, const void ***values, const hs_list *list,
                                    const hs_way *way, apr_int64_t cap, apr_pool_t *pool);
 const char *hs_store_compose_sample(const hs_store *store, const void ***values,

@@ -1,5 +1,6 @@
 /* hs_store_list.c - layer 8: a page of tickets, and how many there are. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_buffer.h"
 #include "hs_sql.h"
 #include "hs_store.h"
 #include "hs_store_int.h"
@@ -45,22 +46,29 @@ static hs_list list_of_count(const hs_list *list)
     return all;
 }
 
-static hs_error *count_filtered(hs_store *store, hs_conn *conn, hs_page *page, const hs_list *all,
-                                apr_pool_t *pool)
+static hs_error *count_chosen(hs_store *store, hs_conn *conn, apr_int64_t *total,
+                              const hs_list *all, apr_int64_t need, apr_pool_t *pool)
 {
-    apr_int64_t need = all->count_cap > 0 ? all->count_cap + 1 : 0;
     hs_way way;
     hs_error *error = hs_store_choose(store, conn, &way, all, need, pool);
 
     if (!error) {
-        error = count_by(store, conn, &page->total, all, &way, pool);
+        error = count_by(store, conn, total, all, &way, pool);
     }
-    if (!error && way.has_stop && page->total < need) {
-        error = hs_store_choose_all(store, conn, &way, all, pool);
-        if (!error) {
-            error = count_by(store, conn, &page->total, all, &way, pool);
-        }
+    if (!error && way.has_stop && *total < need) {
+        way = hs_store_way_to_all(all);
+        error = count_by(store, conn, total, all, &way, pool);
     }
+    return error;
+}
+
+static hs_error *count_filtered(hs_store *store, hs_conn *conn, hs_page *page, const hs_list *all,
+                                apr_pool_t *pool)
+{
+    apr_int64_t need = all->count_cap > 0 ? all->count_cap + 1 : 0;
+    hs_error *error = all->words ? hs_store_search_count(store, conn, &page->total, all, need, pool)
+                                 : count_chosen(store, conn, &page->total, all, need, pool);
+
     if (!error && need && page->total == need) {
         page->total = all->count_cap;
         page->total_is_capped = 1;
@@ -98,25 +106,65 @@ static hs_error *read_by(hs_store *store, hs_conn *conn, hs_rows **rows, const h
     return hs_conn_select(conn, rows, sql, values, pool);
 }
 
-static hs_error *read_rows(hs_store *store, hs_conn *conn, hs_rows **rows, const hs_list *list,
-                           apr_pool_t *pool)
+/* Tickets that must be seen to know the page and whether there is another. */
+static apr_int64_t need_of(const hs_list *list)
 {
     apr_int64_t skip = list->has_skip ? list->skip : 0;
     apr_int64_t most = APR_INT64_MAX - HS_LIMIT_MAX - 1;
+
+    return (skip < most ? skip : most) + list->limit + 1;
+}
+
+static hs_error *read_chosen(hs_store *store, hs_conn *conn, hs_rows **rows, int *has_more,
+                             const hs_list *list, apr_pool_t *pool)
+{
     hs_way way;
-    hs_error *error = hs_store_choose(store, conn, &way, list,
-                                      (skip < most ? skip : most) + list->limit + 1, pool);
+    hs_error *error = hs_store_choose(store, conn, &way, list, need_of(list), pool);
 
     if (!error) {
         error = read_by(store, conn, rows, list, &way, pool);
     }
     if (!error && way.has_stop && (*rows)->count <= list->limit) {
-        error = hs_store_choose_all(store, conn, &way, list, pool);
-        if (!error) {
-            error = read_by(store, conn, rows, list, &way, pool);
-        }
+        way = hs_store_way_to_all(list);
+        error = read_by(store, conn, rows, list, &way, pool);
     }
+    *has_more = !error && (*rows)->count > list->limit;
     return error;
+}
+
+/* The numbers of a page's tickets, and of the one behind it. */
+static const char *page_of(const apr_array_header_t *keys, const hs_list *list, apr_pool_t *pool)
+{
+    hs_buffer json;
+    int count = 0;
+
+    hs_buffer_init(&json, 2048, pool);
+    for (apr_int64_t i = list->has_skip ? list->skip : 0; i < keys->nelts && count <= list->limit;
+         i++) {
+        hs_buffer_putc(&json, count++ == 0 ? '[' : ',');
+        hs_buffer_put_number(&json, APR_ARRAY_IDX(keys, i, hs_key).number);
+    }
+    hs_buffer_puts(&json, count == 0 ? "[]" : "]");
+    return json.data;
+}
+
+/* Whether there is a next page is known before the page is read: meanwhile a ticket of it may cease
+ * to match. */
+static hs_error *read_searched(hs_store *store, hs_conn *conn, hs_rows **rows, int *has_more,
+                               const hs_list *list, apr_pool_t *pool)
+{
+    hs_list page = *list;
+    hs_way way = {.source = HS_SOURCE_FOUND};
+    apr_array_header_t *keys;
+    hs_error *error = hs_store_search(store, conn, &keys, list, need_of(list), pool);
+
+    if (error) {
+        return error;
+    }
+    *has_more = keys->nelts == need_of(list);
+    page.has_skip = 0;
+    way.found = page_of(keys, list, pool);
+    return read_by(store, conn, rows, &page, &way, pool);
 }
 
 static hs_error *read_page(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
@@ -125,7 +173,9 @@ static hs_error *read_page(hs_store *store, hs_conn *conn, void *baton, apr_pool
     hs_page *page = self->page;
     const hs_list *list = self->list;
     hs_rows *rows = NULL;
-    hs_error *error = read_rows(store, conn, &rows, list, pool);
+    int has_more = 0;
+    hs_error *error = list->words ? read_searched(store, conn, &rows, &has_more, list, pool)
+                                  : read_chosen(store, conn, &rows, &has_more, list, pool);
 
     *page = (hs_page){.tickets = apr_array_make(pool, 100, sizeof(const hs_ticket *))};
     if (error) {
@@ -134,7 +184,7 @@ static hs_error *read_page(hs_store *store, hs_conn *conn, void *baton, apr_pool
     for (int row = 0; row < rows->count && row < list->limit; row++) {
         APR_ARRAY_PUSH(page->tickets, const hs_ticket *) = hs_store_ticket(rows, row, pool);
     }
-    page->has_more = rows->count > list->limit;
+    page->has_more = has_more;
     return count_total(store, conn, page, list, pool);
 }
 

@@ -34,9 +34,8 @@ typedef struct hs_listing {
 /* Begin with an empty text; a count has no cursor. */
 void hs_listing_begin(hs_listing *self, int has_cursor, apr_pool_t *pool);
 
-/* Add a fragment of sql/; the second one where the database has it. */
+/* Add a fragment of sql/. */
 void hs_listing_put(hs_listing *self, int fragment);
-void hs_listing_put_extra(hs_listing *self, int fragment);
 
 /* Add the value of the next parameter. */
 void hs_listing_bind_text(hs_listing *self, const char *text);
@@ -47,9 +46,6 @@ void hs_listing_put_entry(hs_listing *self, int status);
 
 /* Add all other conditions, which are tested row by row. */
 void hs_listing_put_tests(hs_listing *self);
-
-/* Whether words are among these conditions. */
-int hs_listing_tests_words(const hs_listing *self);
 
 /* Whether the range in the order that the index does not have is limited. */
 int hs_listing_has_other_span(const hs_listing *self);

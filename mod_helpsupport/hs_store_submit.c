@@ -78,7 +78,7 @@ static const char *domain_of(const char *folded)
     return at ? at + 1 : "";
 }
 
-static hs_error *prepare_item(const hs_store *store, item *self, apr_pool_t *pool)
+static hs_error *prepare_item(item *self, apr_pool_t *pool)
 {
     const hs_submit *submit = self->submit;
     const hs_ticket *ticket = submit->ticket;
@@ -97,7 +97,7 @@ static hs_error *prepare_item(const hs_store *store, item *self, apr_pool_t *poo
     }
     self->ticket_row = text_row(ticket_values, 8, pool);
     self->mail_row = text_row(mail_values, 8, pool);
-    self->words = hs_store_words(store, ticket, pool);
+    self->words = hs_store_words(ticket, pool);
     self->octets = strlen(self->ticket_row) + strlen(self->words);
     if (submit->idempotency_key) {
         self->digest = hs_ticket_digest(ticket, pool);
@@ -426,7 +426,7 @@ void hs_store_run_submissions(void *baton, void **items, int count, apr_time_t d
 hs_error *hs_store_submit(hs_store *store, hs_submit *submit, int *replayed, apr_pool_t *pool)
 {
     item self = {.submit = submit, .pool = pool};
-    hs_error *error = prepare_item(store, &self, pool);
+    hs_error *error = prepare_item(&self, pool);
 
     if (!error) {
         error = hs_group_join(store->submissions, &self, hs_db_deadline(store->db), pool);

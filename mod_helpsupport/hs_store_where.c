@@ -3,7 +3,6 @@
 #include "hs_sql.h"
 #include "hs_store_list_int.h"
 
-#include <apr_cstr.h>
 #include <apr_strings.h>
 
 #include <string.h>
@@ -19,13 +18,6 @@ void hs_listing_put(hs_listing *self, int fragment)
 {
     hs_buffer_puts(&self->text, hs_store_sql(self->store, fragment));
     hs_buffer_putc(&self->text, '\n');
-}
-
-void hs_listing_put_extra(hs_listing *self, int fragment)
-{
-    if (hs_store_sql(self->store, fragment)) {
-        hs_listing_put(self, fragment);
-    }
 }
 
 void hs_listing_bind_text(hs_listing *self, const char *text)
@@ -89,7 +81,7 @@ static hs_sort axis_of(const hs_list *list, hs_source source)
     case HS_SOURCE_RANGE:
         return list->sort == HS_SORT_CREATED ? HS_SORT_UPDATED : HS_SORT_CREATED;
     case HS_SOURCE_PERSON:
-    case HS_SOURCE_WORDS:
+    case HS_SOURCE_FOUND:
     default:
         return HS_SORT_CREATED;
     }
@@ -135,63 +127,6 @@ static void put_span(hs_listing *self, span_fragments fragments, const hs_span *
     put_bound(self, fragments[1], &span->to);
 }
 
-/* Whether another word begins with this one, so that it adds nothing but cost: FTS5 goes through
- * everything that each prefix finds, and five hundred times "a" would hold up the whole process. */
-static int is_implied(const apr_array_header_t *words, int index)
-{
-    const char *word = APR_ARRAY_IDX(words, index, const char *);
-    size_t length = strlen(word);
-
-    for (int i = 0; i < words->nelts; i++) {
-        const char *other = APR_ARRAY_IDX(words, i, const char *);
-
-        if (i != index && apr_cstr_casecmpn(other, word, length) == 0 &&
-            (other[length] || i < index)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* A word as the database has it. It is letters and digits, but a quote would end the string, so it
- * is left out all the same. */
-static const char *word_of(const hs_listing *self, const apr_array_header_t *words, int index)
-{
-    const char *word = APR_ARRAY_IDX(words, index, const char *);
-    hs_buffer clean;
-
-    hs_buffer_init(&clean, 32, self->pool);
-    for (const char *c = hs_store_word(self->store, word, self->pool); *c; c++) {
-        if (!strchr("\"'\\", *c)) {
-            hs_buffer_putc(&clean, *c);
-        }
-    }
-    return clean.data;
-}
-
-/* Each word to find in quotes, as the beginning of one; all of them must be there. */
-static const char *match_of(const hs_listing *self)
-{
-    const apr_array_header_t *words = self->way->rare ? self->way->rare : self->list->words;
-    hs_buffer match;
-
-    hs_buffer_init(&match, 128, self->pool);
-    for (int i = 0; i < words->nelts; i++) {
-        if (is_implied(words, i)) {
-            continue;
-        }
-        if (match.length > 0) {
-            hs_buffer_putc(&match, ' ');
-            hs_buffer_puts(&match, hs_store_sql(self->store, HS_SQL_MATCH_AND));
-            hs_buffer_putc(&match, ' ');
-        }
-        hs_buffer_puts(&match, hs_store_sql(self->store, HS_SQL_MATCH_OPEN));
-        hs_buffer_puts(&match, word_of(self, words, i));
-        hs_buffer_puts(&match, hs_store_sql(self->store, HS_SQL_MATCH_CLOSE));
-    }
-    return match.data;
-}
-
 /* Where both are asked for, the address is what fewer tickets have in common: whole sites call
  * their users "guest". */
 static void put_person(hs_listing *self)
@@ -202,38 +137,33 @@ static void put_person(hs_listing *self)
     hs_listing_bind_text(self, list->email ? list->email : list->user_id);
 }
 
-void hs_listing_put_entry(hs_listing *self, int status)
-{
-    static span_fragments words = {HS_SQL_LIST_WORDS_CREATED_FROM, HS_SQL_LIST_WORDS_CREATED_TO};
-    hs_source source = self->way->source;
-
-    hs_listing_put(self, HS_SQL_LIST_WHERE);
-    if (source == HS_SOURCE_WORDS) {
-        hs_listing_put(self, HS_SQL_LIST_IS_MATCH);
-        hs_listing_bind_text(self, match_of(self));
-    } else if (source == HS_SOURCE_PERSON) {
-        put_person(self);
-    } else if (status >= 0) {
-        hs_listing_put(self, HS_SQL_LIST_IS_STATUS);
-        hs_listing_bind_number(self, status);
-    }
-    put_span(self, source == HS_SOURCE_WORDS ? words : entry_spans[self->axis],
-             &self->spans[self->axis]);
-}
-
-/* On PostgreSQL in a form that the other order's index can't serve. */
-static void put_other_span(hs_listing *self)
+/* On PostgreSQL in a form that no index can serve. */
+static void put_tested_span(hs_listing *self, hs_sort axis)
 {
     static const int test_spans[2][2] = {
         [HS_SORT_CREATED] = {HS_SQL_LIST_TEST_CREATED_FROM, HS_SQL_LIST_TEST_CREATED_TO},
         [HS_SORT_UPDATED] = {HS_SQL_LIST_TEST_UPDATED_FROM, HS_SQL_LIST_TEST_UPDATED_TO},
     };
-    hs_sort other = other_axis(self);
 
     put_span(self,
-             hs_store_sql(self->store, test_spans[other][0]) ? test_spans[other]
-                                                             : entry_spans[other],
-             &self->spans[other]);
+             hs_store_sql(self->store, test_spans[axis][0]) ? test_spans[axis] : entry_spans[axis],
+             &self->spans[axis]);
+}
+
+void hs_listing_put_entry(hs_listing *self, int status)
+{
+    hs_listing_put(self, HS_SQL_LIST_WHERE);
+    if (self->way->source == HS_SOURCE_FOUND) {
+        put_tested_span(self, self->axis);
+        return;
+    }
+    if (self->way->source == HS_SOURCE_PERSON) {
+        put_person(self);
+    } else if (status >= 0) {
+        hs_listing_put(self, HS_SQL_LIST_IS_STATUS);
+        hs_listing_bind_number(self, status);
+    }
+    put_span(self, entry_spans[self->axis], &self->spans[self->axis]);
 }
 
 static void put_test_text(hs_listing *self, int fragment, const char *value)
@@ -250,43 +180,31 @@ typedef struct tests {
     unsigned statuses;
     const char *email;
     const char *user_id;
-    const apr_array_header_t *words;
 } tests;
 
 static tests tests_of(const hs_way *way, const hs_list *list)
 {
     int is_person = way->source == HS_SOURCE_PERSON;
-    int is_words = way->source == HS_SOURCE_WORDS;
+    int is_found = way->source == HS_SOURCE_FOUND;
 
     return (tests){
-        .statuses = is_person || is_words ? list->statuses : 0,
+        .statuses = is_person || is_found ? list->statuses : 0,
         .email = is_person ? NULL : list->email,
         .user_id = is_person && !list->email ? NULL : list->user_id,
-        .words = is_words && !way->rare ? NULL : list->words,
     };
-}
-
-int hs_listing_tests_words(const hs_listing *self)
-{
-    return tests_of(self->way, self->list).words != NULL;
 }
 
 void hs_listing_put_tests(hs_listing *self)
 {
     const tests rest = tests_of(self->way, self->list);
 
-    put_other_span(self);
+    put_tested_span(self, other_axis(self));
     if (rest.statuses) {
         hs_listing_put(self, HS_SQL_LIST_TEST_STATUS);
         hs_listing_bind_number(self, rest.statuses);
     }
     put_test_text(self, HS_SQL_LIST_TEST_EMAIL, rest.email);
     put_test_text(self, HS_SQL_LIST_TEST_USER, rest.user_id);
-    for (int i = 0; rest.words && i < rest.words->nelts; i++) {
-        if (!is_implied(rest.words, i)) {
-            put_test_text(self, HS_SQL_LIST_TEST_WORD, word_of(self, rest.words, i));
-        }
-    }
 }
 
 int hs_store_way_has_tests(const hs_way *way, const hs_list *list)
@@ -295,6 +213,5 @@ int hs_store_way_has_tests(const hs_way *way, const hs_list *list)
     hs_listing self = {.list = list, .way = way, .axis = axis_of(list, way->source)};
 
     set_spans(&self, list->has_cursor);
-    return rest.statuses || rest.email || rest.user_id || rest.words ||
-           hs_listing_has_other_span(&self);
+    return rest.statuses || rest.email || rest.user_id || hs_listing_has_other_span(&self);
 }

@@ -13,7 +13,7 @@
 
 #define REPLACEMENT 0xFFFD
 
-/* InnoDB's full-text index has no longer words. */
+/* Who looks for a longer word finds it by its beginning, and a page of the index has room for it. */
 #define WORD_MAX 84
 
 typedef enum character_kind { KIND_SEPARATOR = 0, KIND_MARK, KIND_WORD } character_kind;

@@ -4,7 +4,8 @@
 
 -- Ends the transaction that was begun, and lasts as long as the session.
 -- command: copy_hold
-LOCK TABLES ticket READ, ticket_event READ, idempotency_key READ, mail READ, admin_token READ
+LOCK TABLES ticket READ, ticket_event READ, idempotency_key READ, mail READ, admin_token READ,
+    ticket_words READ, search_segment READ, search_page READ
 
 -- MariaDB enters no index by a pair: the first value comes twice.
 -- name: copy_read_event
@@ -17,7 +18,11 @@ SELECT user_id, key_text, digest, ticket_id, created_us
 FROM idempotency_key WHERE user_id > %s OR (user_id = %s AND key_text > %s)
 ORDER BY user_id, key_text LIMIT %lld
 
--- A ticket's row ends with its words between spaces.
+-- name: copy_read_page
+SELECT segment, page, postings
+FROM search_page WHERE segment > %lld OR (segment = %lld AND page > %lld)
+ORDER BY segment, page LIMIT %lld
+
 -- name: copy_ticket
 INSERT INTO ticket (number, id, user_id, name, phone_number, email, message, status, version,
                     created_us, updated_us, email_key)
@@ -36,13 +41,6 @@ FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         created_us bigint PATH '$[9]',
         updated_us bigint PATH '$[10]',
         email_key varchar(255) CHARACTER SET utf8mb4 PATH '$[11]')) AS j
-
--- option: copy_words
-INSERT INTO ticket_words (ticket, words)
-SELECT j.number, j.words
-FROM JSON_TABLE(%s, '$[*]' COLUMNS (
-        number bigint PATH '$[0]',
-        words mediumtext CHARACTER SET utf8mb4 PATH '$[12]')) AS j
 
 -- name: copy_event
 INSERT INTO ticket_event (ticket, version, at_us, from_status, to_status, changed_by)
@@ -103,3 +101,30 @@ FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         expires_us bigint PATH '$[4]',
         revoked_us bigint PATH '$[5]',
         last_used_us bigint PATH '$[6]')) AS j
+
+-- name: copy_words
+INSERT INTO ticket_words (ticket, words)
+SELECT j.ticket, j.words
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        ticket bigint PATH '$[0]',
+        words mediumtext CHARACTER SET utf8mb4 PATH '$[1]')) AS j
+
+-- name: copy_segment
+INSERT INTO search_segment (id, tickets, from_number, to_number, last_us, disorder_us, fences)
+SELECT j.id, j.tickets, j.from_number, j.to_number, j.last_us, j.disorder_us, j.fences
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        id bigint PATH '$[0]',
+        tickets bigint PATH '$[1]',
+        from_number bigint PATH '$[2]',
+        to_number bigint PATH '$[3]',
+        last_us bigint PATH '$[4]',
+        disorder_us bigint PATH '$[5]',
+        fences mediumtext CHARACTER SET utf8mb4 PATH '$[6]')) AS j
+
+-- name: copy_page
+INSERT INTO search_page (segment, page, postings)
+SELECT j.segment, j.page, j.postings
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        segment bigint PATH '$[0]',
+        page bigint PATH '$[1]',
+        postings varchar(12001) CHARACTER SET utf8mb4 PATH '$[2]')) AS j

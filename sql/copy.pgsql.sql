@@ -2,15 +2,15 @@
 
 -- In the order in which statements take these tables, so that nobody deadlocks.
 -- command: copy_hold
-LOCK TABLE idempotency_key, ticket, ticket_event, mail, admin_token IN SHARE MODE
+LOCK TABLE idempotency_key, ticket, ticket_event, mail, admin_token, ticket_words, search_segment,
+    search_page IN SHARE MODE
 
--- A ticket's row ends with its words between spaces.
 -- name: copy_ticket
 INSERT INTO ticket (number, id, user_id, name, phone_number, email, message,
-                    status, version, created_us, updated_us, email_key, words)
+                    status, version, created_us, updated_us, email_key)
 SELECT CAST(v->>0 AS bigint), v->>1, v->>2, v->>3, v->>4, v->>5, v->>6,
        CAST(v->>7 AS smallint), CAST(v->>8 AS bigint), CAST(v->>9 AS bigint),
-       CAST(v->>10 AS bigint), v->>11, array_to_tsvector(string_to_array(ltrim(v->>12), ' '))
+       CAST(v->>10 AS bigint), v->>11
 FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
 
 -- name: copy_event
@@ -37,6 +37,21 @@ FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
 INSERT INTO admin_token (digest, name, scopes, created_us, expires_us, revoked_us, last_used_us)
 SELECT v->>0, v->>1, CAST(v->>2 AS integer), CAST(v->>3 AS bigint), CAST(v->>4 AS bigint),
        CAST(v->>5 AS bigint), CAST(v->>6 AS bigint)
+FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
+
+-- name: copy_words
+INSERT INTO ticket_words (ticket, words)
+SELECT CAST(v->>0 AS bigint), v->>1 FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
+
+-- name: copy_segment
+INSERT INTO search_segment (id, tickets, from_number, to_number, last_us, disorder_us, fences)
+SELECT CAST(v->>0 AS bigint), CAST(v->>1 AS bigint), CAST(v->>2 AS bigint),
+       CAST(v->>3 AS bigint), CAST(v->>4 AS bigint), CAST(v->>5 AS bigint), v->>6
+FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
+
+-- name: copy_page
+INSERT INTO search_page (segment, page, postings)
+SELECT CAST(v->>0 AS bigint), CAST(v->>1 AS integer), v->>2
 FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
 
 -- The other databases count on from the highest by themselves.

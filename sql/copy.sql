@@ -4,12 +4,15 @@
 
 -- What a copy must agree in.
 -- name: copy_counts
-SELECT t.rows_, e.rows_, k.rows_, m.rows_, a.rows_, t.top, m.top
+SELECT t.rows_, e.rows_, k.rows_, m.rows_, a.rows_, w.rows_, s.rows_, p.rows_, t.top, m.top
 FROM (SELECT count(*) AS rows_, coalesce(max(number), 0) AS top FROM ticket) AS t
 CROSS JOIN (SELECT count(*) AS rows_ FROM ticket_event) AS e
 CROSS JOIN (SELECT count(*) AS rows_ FROM idempotency_key) AS k
 CROSS JOIN (SELECT count(*) AS rows_, coalesce(max(id), 0) AS top FROM mail) AS m
 CROSS JOIN (SELECT count(*) AS rows_ FROM admin_token) AS a
+CROSS JOIN (SELECT count(*) AS rows_ FROM ticket_words) AS w
+CROSS JOIN (SELECT count(*) AS rows_ FROM search_segment) AS s
+CROSS JOIN (SELECT count(*) AS rows_ FROM search_page) AS p
 
 -- name: copy_read_ticket
 SELECT number, id, user_id, name, phone_number, email, message,
@@ -35,3 +38,15 @@ FROM mail WHERE id > %lld ORDER BY id LIMIT %lld
 -- name: copy_read_token
 SELECT digest, name, scopes, created_us, expires_us, revoked_us, last_used_us
 FROM admin_token WHERE digest > %s ORDER BY digest LIMIT %lld
+
+-- The index of words is the same in every database.
+-- name: copy_read_words
+SELECT ticket, words FROM ticket_words WHERE ticket > %lld ORDER BY ticket LIMIT %lld
+
+-- name: copy_read_segment
+SELECT id, tickets, from_number, to_number, last_us, disorder_us, fences
+FROM search_segment WHERE id > %lld ORDER BY id LIMIT %lld
+
+-- name: copy_read_page
+SELECT segment, page, postings
+FROM search_page WHERE (segment, page) > (%lld, %lld) ORDER BY segment, page LIMIT %lld

@@ -1,6 +1,6 @@
 -- How rows come into SQLite: see copy.sql. Tables and columns of integers turn strings into them.
 
--- A ticket's row ends with its words between spaces. Where several nodes wrote, created_us may go
+-- Where several nodes wrote, created_us may go
 -- backwards by the moment between two of them; here it never does (see the schema).
 -- name: copy_ticket
 INSERT INTO ticket (number, id, user_id, name, phone_number, email, message,
@@ -11,10 +11,6 @@ FROM (SELECT value, CAST(value->>0 AS INTEGER) AS number,
              max(max(CAST(value->>9 AS INTEGER)) OVER (ORDER BY key), before.us) AS us
       FROM json_each(%s)
       CROSS JOIN (SELECT coalesce((SELECT max(created_us) FROM ticket), 0) AS us) AS before)
-
--- option: copy_words
-INSERT INTO ticket_words (rowid, words)
-SELECT CAST(value->>0 AS INTEGER), value->>12 FROM json_each(%s)
 
 -- name: copy_event
 INSERT INTO ticket_event (ticket, version, at_us, from_status, to_status, changed_by)
@@ -37,3 +33,15 @@ FROM json_each(%s)
 INSERT INTO admin_token (digest, name, scopes, created_us, expires_us, revoked_us, last_used_us)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6
 FROM json_each(%s)
+
+-- name: copy_words
+INSERT INTO ticket_words (ticket, words) SELECT value->>0, value->>1 FROM json_each(%s)
+
+-- name: copy_segment
+INSERT INTO search_segment (id, tickets, from_number, to_number, last_us, disorder_us, fences)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6
+FROM json_each(%s)
+
+-- name: copy_page
+INSERT INTO search_page (segment, page, postings)
+SELECT value->>0, value->>1, value->>2 FROM json_each(%s)

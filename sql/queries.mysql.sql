@@ -82,6 +82,7 @@ SELECT t.id, t.number, t.created_us
 FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         id varchar(36) CHARACTER SET utf8mb4 PATH '$[0]')) AS j JOIN ticket AS t ON t.id = j.id
 
+-- A try of before may have stored them, and they may be in the index already: that is no harm.
 -- option: words_insert
 INSERT INTO ticket_words (ticket, words)
 SELECT j.number, j.words
@@ -251,27 +252,13 @@ FROM ticket AS t FORCE INDEX (ticket_user)
 -- fragment: list_from_email
 FROM ticket AS t FORCE INDEX (ticket_email)
 
--- fragment: list_from_words
-FROM ticket_words STRAIGHT_JOIN ticket AS t FORCE INDEX (PRIMARY) ON t.number = ticket_words.ticket
-
--- extra: list_join_words
-STRAIGHT_JOIN ticket_words AS w ON w.ticket = t.number
+-- Of a JSON array of numbers.
+-- fragment: list_from_found
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (found bigint PATH '$')) AS f
+STRAIGHT_JOIN ticket AS t FORCE INDEX (PRIMARY) ON t.number = f.found
 
 -- fragment: list_where
 WHERE true
-
--- InnoDB's index has its own idea of what is a letter and takes no short words: see hs_store_word.
--- fragment: match_ascii
-1
-
--- fragment: match_open
-+
-
--- fragment: match_close
-*
-
--- fragment: match_and
-
 
 -- fragment: list_union
 UNION ALL
@@ -285,9 +272,6 @@ AND user_id = %s
 -- fragment: list_is_email
 AND email_key = %s
 
--- fragment: list_is_match
-AND MATCH (ticket_words.words) AGAINST (%s IN BOOLEAN MODE)
-
 -- fragment: list_test_status
 AND (1 << status) & %lld <> 0
 
@@ -296,9 +280,6 @@ AND user_id = %s
 
 -- fragment: list_test_email
 AND email_key = %s
-
--- fragment: list_test_word
-AND instr(w.words, concat(' ', %s)) > 0
 
 -- An index is entered by the first condition only: MariaDB takes no pair for a range.
 -- fragment: list_created_from
@@ -313,12 +294,6 @@ AND updated_us >= %lld AND (updated_us > %lld OR number > %lld)
 -- fragment: list_updated_to
 AND updated_us <= %lld AND (updated_us < %lld OR number < %lld)
 
--- fragment: list_words_created_from
-AND created_us >= %lld AND (created_us > %lld OR number > %lld)
-
--- fragment: list_words_created_to
-AND created_us <= %lld AND (created_us < %lld OR number < %lld)
-
 -- fragment: list_order_created
 ORDER BY created_us, number
 
@@ -331,14 +306,89 @@ ORDER BY updated_us, number
 -- fragment: list_order_updated_desc
 ORDER BY updated_us DESC, number DESC
 
--- fragment: list_order_words
-ORDER BY created_us, number
-
--- fragment: list_order_words_desc
-ORDER BY created_us DESC, number DESC
-
 -- fragment: list_limit
 LIMIT %lld OFFSET %lld
+
+-- The index of words (hs_segment.h). Whether hundreds of tickets wait for it: counts no further.
+-- name: index_waiting_count
+SELECT count(*) FROM (SELECT 1 FROM ticket_words LIMIT %lld) AS w
+
+-- name: index_waiting
+SELECT ticket, words FROM ticket_words ORDER BY ticket LIMIT %lld
+
+-- Of tickets from a number to another: when the last was created, and by how much one was created
+-- earlier than another of a lower number. The first value is when the last ticket below was.
+-- name: index_times
+SELECT max(created_us), coalesce(max(greatest(%lld, us) - created_us), 0)
+FROM (SELECT created_us, max(created_us) OVER (ORDER BY number) AS us
+      FROM ticket WHERE number BETWEEN %lld AND %lld) AS earlier
+
+-- Who moves tickets into a segment takes them and the segments that are merged with them away, or,
+-- where somebody else was first, does nothing. JSON arrays of numbers and of segments.
+-- name: index_take_waiting
+DELETE w FROM JSON_TABLE(%s, '$[*]' COLUMNS (number bigint PATH '$')) AS j STRAIGHT_JOIN ticket_words AS w
+    FORCE INDEX (PRIMARY) ON w.ticket = j.number
+
+-- name: index_take_segments
+DELETE w FROM JSON_TABLE(%s, '$[*]' COLUMNS (number bigint PATH '$')) AS j STRAIGHT_JOIN search_segment AS w
+    FORCE INDEX (PRIMARY) ON w.id = j.number
+
+-- name: index_take_pages
+DELETE w FROM JSON_TABLE(%s, '$[*]' COLUMNS (number bigint PATH '$')) AS j STRAIGHT_JOIN search_page AS w
+    FORCE INDEX (PRIMARY) ON w.segment = j.number
+
+-- name: index_put_segment
+INSERT INTO search_segment (id, tickets, from_number, to_number, last_us, disorder_us, fences)
+VALUES (%lld, %lld, %lld, %lld, %lld, %lld, %s)
+
+-- Pages [segment, page, postings].
+-- name: index_put_pages
+INSERT INTO search_page (segment, page, postings)
+SELECT j.segment, j.page, j.postings
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        segment bigint PATH '$[0]',
+        page integer PATH '$[1]',
+        postings varchar(12001) CHARACTER SET utf8mb4 PATH '$[2]')) AS j
+
+-- name: index_segments
+SELECT id, tickets, from_number, to_number, last_us, disorder_us, fences FROM search_segment
+
+-- name: index_pages
+SELECT postings FROM search_page WHERE segment = %lld ORDER BY page
+
+-- A search. Which tickets that wait have all words.
+-- fragment: search_waiting
+SELECT w.ticket FROM ticket_words AS w WHERE true
+
+-- fragment: search_waiting_word
+AND instr(w.words, concat(' ', %s)) > 0
+
+-- When the first ticket from a time on and the last up to another were created, of those that do not
+-- wait; and the disorder of the index.
+-- name: search_range
+SELECT (SELECT created_us FROM ticket AS t FORCE INDEX (ticket_created)
+        WHERE created_us >= %lld
+        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        ORDER BY created_us, number LIMIT 1),
+       (SELECT created_us FROM ticket AS t FORCE INDEX (ticket_created)
+        WHERE created_us <= %lld
+        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        ORDER BY created_us DESC, number DESC LIMIT 1),
+       (SELECT coalesce(max(disorder_us), 0) FROM search_segment)
+
+-- The least and the greatest number of tickets that were created from a time to another.
+-- name: search_numbers
+SELECT min(number), max(number) FROM ticket FORCE INDEX (ticket_created)
+WHERE created_us BETWEEN %lld AND %lld
+
+-- Pages of the index: a JSON array of [segment, page].
+-- name: search_pages
+SELECT p.segment, p.page, p.postings
+FROM JSON_TABLE(%s, '$[*]' COLUMNS (segment bigint PATH '$[0]', page integer PATH '$[1]')) AS j
+STRAIGHT_JOIN search_page AS p FORCE INDEX (PRIMARY) ON p.segment = j.segment AND p.page = j.page
+
+-- name: search_created
+SELECT created_us FROM ticket WHERE number = %lld
 
 -- Tokens; the time now is the clock above.
 -- name: token_find

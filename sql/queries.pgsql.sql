@@ -34,15 +34,18 @@ WITH now AS MATERIALIZED (
            t.v->>4 AS email, t.v->>5 AS email_key, t.v->>6 AS message, t.ordinal
     FROM jsonb_array_elements(CAST(%s AS jsonb)) WITH ORDINALITY AS t (v, ordinal)
 ), word AS MATERIALIZED (
-    SELECT array_to_tsvector(string_to_array(ltrim(w.v), ' ')) AS words, w.ordinal
+    SELECT w.v AS words, w.ordinal
     FROM jsonb_array_elements_text(CAST(%s AS jsonb)) WITH ORDINALITY AS w (v, ordinal)
 ), stored AS (
-    INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, message, words,
+    INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, message,
                         status, version, created_us, updated_us)
-    SELECT id, user_id, name, phone_number, email, email_key, message, words, 0, 1, us, us
-    FROM item JOIN word USING (ordinal) CROSS JOIN now ORDER BY ordinal
+    SELECT id, user_id, name, phone_number, email, email_key, message, 0, 1, us, us
+    FROM item CROSS JOIN now ORDER BY ordinal
     ON CONFLICT (id) DO NOTHING
     RETURNING id, number, created_us, email
+), waiting AS (
+    INSERT INTO ticket_words (ticket, words)
+    SELECT s.number, w.words FROM stored AS s JOIN item USING (id) JOIN word AS w USING (ordinal)
 ), mailed AS (
     INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language,
                       state, detail, state_us, created_us, next_us, message_id)
@@ -80,17 +83,20 @@ WITH now AS MATERIALIZED (
            t.ordinal
     FROM jsonb_array_elements(CAST(%s AS jsonb)) WITH ORDINALITY AS t (v, ordinal)
 ), word AS MATERIALIZED (
-    SELECT array_to_tsvector(string_to_array(ltrim(w.v), ' ')) AS words, w.ordinal
+    SELECT w.v AS words, w.ordinal
     FROM jsonb_array_elements_text(CAST(%s AS jsonb)) WITH ORDINALITY AS w (v, ordinal)
 ), stored AS (
-    INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, message, words,
+    INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, message,
                         status, version, created_us, updated_us)
-    SELECT id, user_id, name, phone_number, email, email_key, message, words, 0, 1, us, us
-    FROM item JOIN word USING (ordinal) CROSS JOIN now
+    SELECT id, user_id, name, phone_number, email, email_key, message, 0, 1, us, us
+    FROM item CROSS JOIN now
     WHERE key_text IS NULL OR id IN (SELECT ticket_id FROM claim)
     ORDER BY ordinal
     ON CONFLICT (id) DO NOTHING
     RETURNING id, number, created_us, email
+), waiting AS (
+    INSERT INTO ticket_words (ticket, words)
+    SELECT s.number, w.words FROM stored AS s JOIN item USING (id) JOIN word AS w USING (ordinal)
 ), mailed AS (
     INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language,
                       state, detail, state_us, created_us, next_us, message_id)
@@ -310,20 +316,9 @@ FROM ticket AS t
 -- fragment: list_from_email
 FROM ticket AS t
 
--- fragment: list_from_words
-FROM ticket AS t
-
--- fragment: match_ascii
-0
-
--- fragment: match_open
-'
-
--- fragment: match_close
-':*
-
--- fragment: match_and
-&
+-- Of a JSON array of numbers.
+-- fragment: list_from_found
+FROM jsonb_array_elements_text(CAST(%s AS jsonb)) AS f (v) JOIN ticket AS t ON t.number = CAST(f.v AS bigint)
 
 -- fragment: list_where
 WHERE true
@@ -340,9 +335,6 @@ AND user_id = %s
 -- fragment: list_is_email
 AND email_key = %s
 
--- fragment: list_is_match
-AND words @@ CAST(%s AS tsquery)
-
 -- Tests that no index can answer: an expression in place of the column. The query of words is a
 -- sub-select, because a cast would be done again for each row.
 -- fragment: list_test_status
@@ -353,9 +345,6 @@ AND user_id || '' = %s
 
 -- fragment: list_test_email
 AND email_key || '' = %s
-
--- fragment: list_test_word
-AND (words @@ (SELECT CAST('''' || %s || ''':*' AS tsquery))) IS TRUE
 
 -- fragment: list_created_from
 AND (created_us, number) > (%lld, %lld)
@@ -381,12 +370,6 @@ AND (updated_us + 0, number) > (%lld, %lld)
 -- extra: list_test_updated_to
 AND (updated_us + 0, number) < (%lld, %lld)
 
--- fragment: list_words_created_from
-AND (created_us + 0, number) > (%lld, %lld)
-
--- fragment: list_words_created_to
-AND (created_us + 0, number) < (%lld, %lld)
-
 -- fragment: list_order_created
 ORDER BY created_us, number
 
@@ -399,14 +382,87 @@ ORDER BY updated_us, number
 -- fragment: list_order_updated_desc
 ORDER BY updated_us DESC, number DESC
 
--- fragment: list_order_words
-ORDER BY created_us, number
-
--- fragment: list_order_words_desc
-ORDER BY created_us DESC, number DESC
-
 -- fragment: list_limit
 LIMIT %lld OFFSET %lld
+
+-- The index of words (hs_segment.h). Whether hundreds of tickets wait for it: counts no further.
+-- name: index_waiting_count
+SELECT count(*) FROM (SELECT 1 FROM ticket_words LIMIT %lld) AS w
+
+-- name: index_waiting
+SELECT ticket, words FROM ticket_words ORDER BY ticket LIMIT %lld
+
+-- Of tickets from a number to another: when the last was created, and by how much one was created
+-- earlier than another of a lower number. The first value is when the last ticket below was.
+-- name: index_times
+SELECT max(created_us), coalesce(max(greatest(%lld, us) - created_us), 0)
+FROM (SELECT created_us, max(created_us) OVER (ORDER BY number) AS us
+      FROM ticket WHERE number BETWEEN %lld AND %lld) AS earlier
+
+-- Who moves tickets into a segment takes them and the segments that are merged with them away, or,
+-- where somebody else was first, does nothing. JSON arrays of numbers and of segments.
+-- name: index_take_waiting
+DELETE FROM ticket_words WHERE ticket IN
+    (SELECT CAST(v AS bigint) FROM jsonb_array_elements_text(CAST(%s AS jsonb)) AS j (v))
+
+-- name: index_take_segments
+DELETE FROM search_segment WHERE id IN
+    (SELECT CAST(v AS bigint) FROM jsonb_array_elements_text(CAST(%s AS jsonb)) AS j (v))
+
+-- name: index_take_pages
+DELETE FROM search_page WHERE segment IN
+    (SELECT CAST(v AS bigint) FROM jsonb_array_elements_text(CAST(%s AS jsonb)) AS j (v))
+
+-- name: index_put_segment
+INSERT INTO search_segment (id, tickets, from_number, to_number, last_us, disorder_us, fences)
+VALUES (%lld, %lld, %lld, %lld, %lld, %lld, %s)
+
+-- Pages [segment, page, postings].
+-- name: index_put_pages
+INSERT INTO search_page (segment, page, postings)
+SELECT CAST(v->>0 AS bigint), CAST(v->>1 AS integer), v->>2
+FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
+
+-- name: index_segments
+SELECT id, tickets, from_number, to_number, last_us, disorder_us, fences FROM search_segment
+
+-- name: index_pages
+SELECT postings FROM search_page WHERE segment = %lld ORDER BY page
+
+-- A search. Which tickets that wait have all words.
+-- fragment: search_waiting
+SELECT w.ticket FROM ticket_words AS w WHERE true
+
+-- fragment: search_waiting_word
+AND strpos(w.words, ' ' || CAST(%s AS text)) > 0
+
+-- When the first ticket from a time on and the last up to another were created, of those that do not
+-- wait; and the disorder of the index.
+-- name: search_range
+SELECT (SELECT created_us FROM ticket AS t
+        WHERE created_us >= %lld
+        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        ORDER BY created_us, number LIMIT 1),
+       (SELECT created_us FROM ticket AS t
+        WHERE created_us <= %lld
+        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        ORDER BY created_us DESC, number DESC LIMIT 1),
+       (SELECT coalesce(max(disorder_us), 0) FROM search_segment)
+
+-- The least and the greatest number of tickets that were created from a time to another. + 0, or it
+-- would go through all numbers instead.
+-- name: search_numbers
+SELECT min(number + 0), max(number + 0) FROM ticket
+WHERE created_us BETWEEN %lld AND %lld
+
+-- Pages of the index: a JSON array of [segment, page].
+-- name: search_pages
+SELECT p.segment, p.page, p.postings
+FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
+JOIN search_page AS p ON p.segment = CAST(v->>0 AS bigint) AND p.page = CAST(v->>1 AS integer)
+
+-- name: search_created
+SELECT created_us FROM ticket WHERE number = %lld
 
 -- Tokens; the time now is the clock above.
 -- name: token_find

@@ -55,7 +55,7 @@ FROM json_each(%s) AS j CROSS JOIN ticket AS t ON t.id = j.value->>0
 
 -- What a search finds new tickets by: [number, words].
 -- option: words_insert
-INSERT INTO ticket_words (rowid, words) SELECT value->>0, value->>1 FROM json_each(%s)
+INSERT INTO ticket_words (ticket, words) SELECT value->>0, value->>1 FROM json_each(%s)
 
 -- The mails of a batch [ticket id, kind, site, recipient_key, recipient_domain, language,
 -- why suppressed or null, random part of the Message-ID], for the tickets that are there.
@@ -111,19 +111,6 @@ ORDER BY at_us, place, id
 
 -- name: ticket_count
 SELECT count(*) FROM ticket
-
--- A search for words: each between these two, as the beginning of one, and this between two of them.
--- fragment: match_ascii
-0
-
--- fragment: match_open
-"
-
--- fragment: match_close
-"*
-
--- fragment: match_and
-AND
 
 -- The list is put together from these: hs_store_compose.c. INDEXED BY, because the plan must not
 -- depend on what ANALYZE has seen; CROSS JOIN keeps the order of its left side.
@@ -191,19 +178,9 @@ FROM ticket AS t INDEXED BY ticket_user
 -- fragment: list_from_email
 FROM ticket AS t INDEXED BY ticket_email
 
--- fragment: list_from_words
-FROM ticket_words CROSS JOIN ticket AS t ON t.number = ticket_words.rowid
-
--- Where the words' own numbers are all that is asked for.
--- extra: list_keys_words
-SELECT rowid AS number
-
--- extra: list_from_words_alone
-FROM ticket_words
-
--- The words of each ticket that another index gives: FTS5's own table of what was put into it.
--- extra: list_join_words
-CROSS JOIN ticket_words_content AS w ON w.id = t.number
+-- Of a JSON array of numbers.
+-- fragment: list_from_found
+FROM json_each(%s) AS f CROSS JOIN ticket AS t ON t.number = f.value
 
 -- fragment: list_where
 WHERE true
@@ -221,9 +198,6 @@ AND user_id = %s
 -- fragment: list_is_email
 AND email_key = %s
 
--- fragment: list_is_match
-AND ticket_words MATCH %s
-
 -- What is tested row by row; a set of statuses has bit 1 << status for each.
 -- fragment: list_test_status
 AND (1 << status) & %lld <> 0
@@ -233,9 +207,6 @@ AND user_id = %s
 
 -- fragment: list_test_email
 AND email_key = %s
-
--- fragment: list_test_word
-AND instr(w.c0, ' ' || %s) > 0
 
 -- Bounds in both orders are pairs (time, number), so that a cursor is a bound like the others.
 -- fragment: list_created_from
@@ -250,18 +221,6 @@ AND (updated_us, number) > (%lld, %lld)
 -- fragment: list_updated_to
 AND (updated_us, number) < (%lld, %lld)
 
--- The words know no times; the order of numbers is the order of creation.
--- fragment: list_words_created_from
-AND ticket_words.rowid >= coalesce(
-    (SELECT number FROM ticket INDEXED BY ticket_created
-     WHERE (created_us, number) > (%lld, %lld) ORDER BY created_us, number LIMIT 1),
-    9223372036854775807)
-
--- fragment: list_words_created_to
-AND ticket_words.rowid <= coalesce(
-    (SELECT number FROM ticket INDEXED BY ticket_created
-     WHERE (created_us, number) < (%lld, %lld) ORDER BY created_us DESC, number DESC LIMIT 1), 0)
-
 -- fragment: list_order_created
 ORDER BY created_us, number
 
@@ -274,14 +233,82 @@ ORDER BY updated_us, number
 -- fragment: list_order_updated_desc
 ORDER BY updated_us DESC, number DESC
 
--- fragment: list_order_words
-ORDER BY ticket_words.rowid
-
--- fragment: list_order_words_desc
-ORDER BY ticket_words.rowid DESC
-
 -- fragment: list_limit
 LIMIT %lld OFFSET %lld
+
+-- The index of words (hs_segment.h). Whether hundreds of tickets wait for it: counts no further.
+-- name: index_waiting_count
+SELECT count(*) FROM (SELECT 1 FROM ticket_words LIMIT %lld)
+
+-- name: index_waiting
+SELECT ticket, words FROM ticket_words ORDER BY ticket LIMIT %lld
+
+-- Of tickets from a number to another: when the last was created, and by how much one was created
+-- earlier than another of a lower number. The first value is when the last ticket below was.
+-- name: index_times
+SELECT max(created_us), coalesce(max(max(%lld, us) - created_us), 0)
+FROM (SELECT created_us, max(created_us) OVER (ORDER BY number) AS us
+      FROM ticket WHERE number BETWEEN %lld AND %lld) AS earlier
+
+-- Who moves tickets into a segment takes them and the segments that are merged with them away, or,
+-- where somebody else was first, does nothing. JSON arrays of numbers and of segments.
+-- name: index_take_waiting
+DELETE FROM ticket_words WHERE ticket IN (SELECT value FROM json_each(%s))
+
+-- name: index_take_segments
+DELETE FROM search_segment WHERE id IN (SELECT value FROM json_each(%s))
+
+-- name: index_take_pages
+DELETE FROM search_page WHERE segment IN (SELECT value FROM json_each(%s))
+
+-- name: index_put_segment
+INSERT INTO search_segment (id, tickets, from_number, to_number, last_us, disorder_us, fences)
+VALUES (%lld, %lld, %lld, %lld, %lld, %lld, %s)
+
+-- Pages [segment, page, postings].
+-- name: index_put_pages
+INSERT INTO search_page (segment, page, postings)
+SELECT value->>0, value->>1, value->>2 FROM json_each(%s)
+
+-- name: index_segments
+SELECT id, tickets, from_number, to_number, last_us, disorder_us, fences FROM search_segment
+
+-- name: index_pages
+SELECT postings FROM search_page WHERE segment = %lld ORDER BY page
+
+-- A search. Which tickets that wait have all words.
+-- fragment: search_waiting
+SELECT w.ticket FROM ticket_words AS w WHERE true
+
+-- fragment: search_waiting_word
+AND instr(w.words, ' ' || %s) > 0
+
+-- When the first ticket from a time on and the last up to another were created, of those that do not
+-- wait; and the disorder of the index.
+-- name: search_range
+SELECT (SELECT created_us FROM ticket AS t INDEXED BY ticket_created
+        WHERE created_us >= %lld
+        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        ORDER BY created_us, number LIMIT 1),
+       (SELECT created_us FROM ticket AS t INDEXED BY ticket_created
+        WHERE created_us <= %lld
+        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        ORDER BY created_us DESC, number DESC LIMIT 1),
+       (SELECT coalesce(max(disorder_us), 0) FROM search_segment)
+
+-- The least and the greatest number of tickets that were created from a time to another.
+-- name: search_numbers
+SELECT min(number), max(number) FROM ticket INDEXED BY ticket_created
+WHERE created_us BETWEEN %lld AND %lld
+
+-- Pages of the index: a JSON array of [segment, page].
+-- name: search_pages
+SELECT p.segment, p.page, p.postings
+FROM json_each(%s) AS j
+CROSS JOIN search_page AS p ON p.segment = j.value->>0 AND p.page = j.value->>1
+
+-- name: search_created
+SELECT created_us FROM ticket WHERE number = %lld
 
 -- Tokens. The time now is this machine's clock: SQLite has no other.
 -- name: token_find

@@ -1,11 +1,8 @@
--- The schema on MariaDB (10.6 and later), version 1. Each statement ends with a semicolon at the end
+-- The schema on MariaDB (10.6 and later), version 2. Each statement ends with a semicolon at the end
 -- of a line; helpsupportctl db init runs them one by one, under a lock. MariaDB can't undo them, so
 -- all may be run again where an earlier run ended half-way. Times are UTC microseconds. What the
 -- columns mean, schema.sqlite3.sql tells.
--- is: 1752396907 1
-
--- Stop words would be words that q does not find.
-SET SESSION innodb_ft_enable_stopword = OFF;
+-- is: 1752396907 2
 
 -- ROW_FORMAT: the indexes are longer than other formats, which may be the server's default, allow.
 -- varchar, not text: apr_dbd makes room for the longest that a column may hold. Version 0: not whole.
@@ -30,12 +27,28 @@ CREATE TABLE IF NOT EXISTS ticket (
     INDEX ticket_email (email_key, created_us, number, updated_us, status)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin COMMENT 'mod_helpsupport 1752396907 0';
 
--- The words of q, as hs_store_word writes them, between spaces. InnoDB indexes those of 3 to 84 letters.
+-- The index of words, and the words that wait for it.
 CREATE TABLE IF NOT EXISTS ticket_words (
     ticket bigint     NOT NULL PRIMARY KEY,
-    words  mediumtext NOT NULL,
-    FULLTEXT INDEX ticket_words_words (words)
-) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET ascii COLLATE ascii_bin;
+    words  mediumtext NOT NULL
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+CREATE TABLE IF NOT EXISTS search_segment (
+    id          bigint     NOT NULL PRIMARY KEY,
+    tickets     bigint     NOT NULL,
+    from_number bigint     NOT NULL,
+    to_number   bigint     NOT NULL,
+    last_us     bigint     NOT NULL,
+    disorder_us bigint     NOT NULL,
+    fences      mediumtext NOT NULL
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+CREATE TABLE IF NOT EXISTS search_page (
+    segment  bigint         NOT NULL,
+    page     integer        NOT NULL,
+    postings varchar(12000) NOT NULL,
+    PRIMARY KEY (segment, page)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 CREATE TABLE IF NOT EXISTS ticket_event (
     ticket      bigint       NOT NULL,
@@ -101,4 +114,4 @@ CREATE TABLE IF NOT EXISTS admin_token (
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 -- Last: the schema is whole.
-ALTER TABLE ticket COMMENT 'mod_helpsupport 1752396907 1';
+ALTER TABLE ticket COMMENT 'mod_helpsupport 1752396907 2';

@@ -1,11 +1,11 @@
--- The schema on SQLite, version 1. Each statement ends with a semicolon at the end of a line; the
+-- The schema on SQLite, version 2. Each statement ends with a semicolon at the end of a line; the
 -- program runs them one by one in one transaction. Times are UTC microseconds.
 
 -- Both numbers are read before anything else is: the first tells our file from another program's,
 -- the second tells what this file can do.
--- is: 1752396907 1
+-- is: 1752396907 2
 PRAGMA application_id = 1752396907;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- status is hs_status: 0 open, 1 pending, 2 resolved, 3 closed. Numbers, because they are in four
 -- indexes. Whoever inserts keeps created_us from going backwards (ticket_insert), so the order of
@@ -46,17 +46,38 @@ CREATE INDEX ticket_status_updated ON ticket (status, updated_us, number, create
 CREATE INDEX ticket_user ON ticket (user_id, created_us, number, updated_us, status);
 CREATE INDEX ticket_email ON ticket (email_key, created_us, number, updated_us, status);
 
--- The words of q. Without positions: rowids by word are all that a search needs. What was put in is
--- kept, for lists that walk another index and test each ticket. One and two letters have an index of their own, else they would be
--- merged from thousands of words. What is a word, hs_utf8_words decides on both sides: filled with words
--- between spaces (words_insert), because the tokenizer here takes what it does not know, such as
--- newer emoji, for letters; so no trigger on ticket can fill it. Whoever deletes a ticket by hand
--- leaves its words, which then find nothing. In order of rowid, which is order of creation, a search
--- stops when the page is full.
-CREATE VIRTUAL TABLE ticket_words USING fts5 (
-    words, columnsize = 0, detail = none, prefix = '1 2',
-    tokenize = "unicode61 remove_diacritics 0 categories 'L* N* M*'"
-);
+-- What q finds tickets by: hs_utf8_words of name, email and message. The words of new tickets wait
+-- here, between spaces, and a search looks through all of them. The mail process moves them into the
+-- index below, hundreds of tickets at once (hs_store_index.c). No full-text index of a database does
+-- what the contract says: each has its own idea of a word, and none can say quickly that two common
+-- words hardly ever meet.
+CREATE TABLE ticket_words (
+    ticket INTEGER PRIMARY KEY,
+    words  TEXT    NOT NULL
+) STRICT;
+
+-- The index: segments that are written once (hs_segment.h), and merged as they grow many. A ticket
+-- is in one of them, or waits above. Whoever deletes a ticket by hand leaves it in them, where
+-- nobody finds it. id is random: a reader whose segment was merged away finds no page, and begins
+-- anew. No ticket of it was created after last_us. disorder_us: as much earlier than one of a lower
+-- number was a ticket of this segment, or of one it was merged of, created; 0 in this database, where
+-- order of creation is order of number.
+CREATE TABLE search_segment (
+    id          INTEGER PRIMARY KEY,
+    tickets     INTEGER NOT NULL,
+    from_number INTEGER NOT NULL,
+    to_number   INTEGER NOT NULL,
+    last_us     INTEGER NOT NULL,
+    disorder_us INTEGER NOT NULL,
+    fences      TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE search_page (
+    segment  INTEGER NOT NULL,
+    page     INTEGER NOT NULL, -- from 0
+    postings TEXT    NOT NULL,
+    PRIMARY KEY (segment, page)
+) STRICT;
 
 -- Changes of status. That a ticket was created, and its first status, the ticket itself tells.
 -- version is the ticket's after the change.

@@ -75,6 +75,9 @@ my %columns = (
     mail => [qw(id ticket kind site recipient recipient_key recipient_domain language state detail
         state_us created_us next_us claims tries lease_token owner passed_us message_id message)],
     admin_token => [qw(digest name scopes created_us expires_us revoked_us last_used_us)],
+    ticket_words => [qw(ticket words)],
+    search_segment => [qw(id tickets from_number to_number last_us disorder_us fences)],
+    search_page => [qw(segment page postings)],
 );
 
 my %hex = (
@@ -397,12 +400,11 @@ INSERT INTO idempotency_key SELECT 'guest', 'k' || number, '', id, created_us FR
     WHERE number % 4 = 1;
 COMMIT;
 END
+    my $words = q{INSERT INTO ticket_words SELECT number, ' tracking customer' || number FROM ticket };
+    sql($database, $words . 'WHERE number > 100');
+    is((run_ctl($database, 'db', 'init'))[0], 0, 'the index is made');
+    sql($database, $words . 'WHERE number <= 100');
 }
-
-my %found = (pgsql => q{SELECT count(*) FROM ticket WHERE words @@ 'tracking:*'},
-    mysql => 'SELECT count(*) FROM ticket_words WHERE MATCH (words) '
-        . q{AGAINST ('+zztracking*' IN BOOLEAN MODE)},
-    sqlite3 => q{SELECT count(*) FROM ticket_words WHERE ticket_words MATCH '"tracking"*'});
 
 subtest "$many tickets" => sub {
     my $large = new_file();
@@ -415,7 +417,7 @@ subtest "$many tickets" => sub {
         note sprintf '%s: %.1f s', $driver, time - $begun;
         like $out, qr/^Copied: $many tickets, /;
         is_copy($large, $target, $driver);
-        is sql($target, $found{$driver}), $many, 'all of them are found';
+        is sql($target, 'SELECT sum(tickets) FROM search_segment'), $many - 100, 'q finds them';
     }
     my $killed = 0;
     for my $try (1 .. 5) {
@@ -428,7 +430,6 @@ subtest "$many tickets" => sub {
         is sql($target, 'SELECT count(*) FROM ticket'), 0, 'SQLite: killed half-way it leaves nothing';
         is((copy($large, $target))[0], 0, 'and can be run again');
         is_copy($large, $target, 'SQLite');
-        is sql($target, $found{sqlite3}), $many, 'all of them are found';
         $killed = 1;
         last;
     }

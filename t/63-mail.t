@@ -218,7 +218,7 @@ subtest 'HelpSupportMail off, and on again' => sub {
         my $event = mail_event($hs, $ticket);
         is "$event->{state}: $event->{detail}", 'suppressed: mail off';
     }
-    is sender_pid($hs), undef, 'there is no mail process';
+    ok sender_pid($hs), 'the process is there, for the index of words';
     $hs->{server} =~ s/HelpSupportMail Off/HelpSupportMail On/;
     $hs->write_config;
     $hs->restart;
@@ -230,7 +230,6 @@ subtest 'HelpSupportMail off, and on again' => sub {
     $hs->{server} =~ s/HelpSupportMail On/HelpSupportMail Off/;
     $hs->write_config;
     $hs->restart('HUP');
-    wait_until('the mail process is gone', sub { !sender_pid($hs) });
     is mail_event($hs, submit($hs))->{detail}, 'mail off', 'off again';
     is $hs->stop, 0;
 };
@@ -238,7 +237,6 @@ subtest 'HelpSupportMail off, and on again' => sub {
 subtest 'without HelpSupportMailServer' => sub {
     my $hs = HS->start;
     is mail_event($hs, submit($hs))->{detail}, 'mail off';
-    is sender_pid($hs), undef, 'no mail process';
     is $hs->stop, 0;
 };
 

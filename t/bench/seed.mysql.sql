@@ -11,9 +11,6 @@ SELECT '0198c1f2-0000-7000-8000-' || lpad(lower(hex(i)), 12, '0'), 'user' || i %
        'Ticket ' || i || ': my order has not arrived yet, the tracking page shows no news since last '
        'week. Could you please look into it?'
 FROM n;
-INSERT INTO ticket_words (ticket, words)
-SELECT number, ' ' || regexp_replace(lower(concat_ws(' ', name, email, message)), '[^a-z0-9]+', ' ')
-FROM ticket;
 INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language, state, detail,
                   state_us, created_us, next_us, message_id)
 SELECT number, 'confirmation', '127.0.0.1', email, email_key, 'example.org', 'en', 'sent', '', created_us,

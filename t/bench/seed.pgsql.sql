@@ -1,9 +1,7 @@
 -- seed.pgsql.sql - tickets as a year might leave them: all statuses, mails sent. psql -v rows=N
 INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, status, version, created_us,
-                    updated_us, message, words)
-SELECT id, user_id, name, phone_number, email, email, status, 1, us, us, message,
-       array_to_tsvector(regexp_split_to_array(btrim(lower(concat_ws(' ', name, email, message)), '? '),
-                                               '[^a-z0-9]+'))
+                    updated_us, message)
+SELECT id, user_id, name, phone_number, email, email, status, 1, us, us, message
 FROM (SELECT '0198c1f2-0000-7000-8000-' || lpad(to_hex(i), 12, '0') AS id, 'user' || i % 1000 AS user_id,
              'Customer Number ' || i AS name,
              '+1-555-' || lpad(CAST(i % 10000000 AS text), 7, '0') AS phone_number,

@@ -81,7 +81,7 @@ static void insert(sqlite3_stmt *ticket, sqlite3_stmt *mail, sqlite3_stmt *words
     sqlite3_bind_int64(mail, 3, now_us);
     bind(mail, 4, id);
     step(mail);
-    snprintf(text, sizeof(text), "%s %s %s", name, email, message);
+    snprintf(text, sizeof(text), " %s %s %s", name, email, message);
     sqlite3_bind_int64(words, 1, number);
     bind(words, 2, text);
     step(words);
@@ -111,7 +111,7 @@ int main(int argc, char **argv)
                    "recipient_domain, language, state, detail, state_us, created_us, next_us, "
                    "message_id) VALUES (?1, 'confirmation', '127.0.0.1', ?2, ?2, 'example.org', "
                    "'en', 'suppressed', 'mail off', ?3, ?3, ?3, 'hs.' || ?4)");
-    words = prepare("INSERT INTO ticket_words (rowid, words) VALUES (?1, ?2)");
+    words = prepare("INSERT INTO ticket_words (ticket, words) VALUES (?1, ?2)");
     srand48(time(NULL));
     start = now();
     end = start + strtod(argv[3], NULL);

@@ -1,0 +1,169 @@
+/* hs_store_found_open.c - layer 8: begins a search: what waits for the index, and what the index
+ * has. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_buffer.h"
+#include "hs_segment.h"
+#include "hs_sql.h"
+#include "hs_store_found.h"
+#include "hs_store_found_int.h"
+
+#include <stdlib.h>
+
+/* Segments of so many samples of tickets are loaded first: enough for a page where one in 40 has
+ * the words. */
+#define LOAD_SAMPLES 4
+
+/* A ticket moves from here into a segment, so whoever looks here first misses none. */
+static hs_error *read_waiting(hs_found *self)
+{
+    apr_array_header_t *values = apr_array_make(self->pool, 4, sizeof(const void *));
+    hs_buffer sql;
+    hs_rows *rows;
+    hs_error *error;
+
+    hs_buffer_init(&sql, 256, self->pool);
+    hs_buffer_puts(&sql, hs_store_sql(self->store, HS_SQL_SEARCH_WAITING));
+    for (const char **word = self->words; *word; word++) {
+        hs_buffer_putc(&sql, '\n');
+        hs_buffer_puts(&sql, hs_store_sql(self->store, HS_SQL_SEARCH_WAITING_WORD));
+        APR_ARRAY_PUSH(values, const void *) = *word;
+    }
+    error = hs_conn_select(self->conn, &rows, sql.data, (const void **)values->elts, self->pool);
+    if (error) {
+        return error;
+    }
+    self->waiting = apr_array_make(self->pool, rows->count + 1, sizeof(apr_int64_t));
+    for (int row = 0; row < rows->count; row++) {
+        APR_ARRAY_PUSH(self->waiting, apr_int64_t) = hs_rows_number(rows, row, 0);
+    }
+    return NULL;
+}
+
+/* The numbers of tickets that were created from a time to another. NULL is 0. */
+static hs_error *read_numbers(const hs_found *self, apr_int64_t *least, apr_int64_t *greatest,
+                              apr_int64_t from_us, apr_int64_t to_us)
+{
+    hs_rows *rows;
+    hs_error *error =
+        hs_conn_select(self->conn, &rows, hs_store_sql(self->store, HS_SQL_SEARCH_NUMBERS),
+                       (const void *[]){&from_us, &to_us}, self->pool);
+
+    if (!error) {
+        *least = hs_rows_number(rows, 0, 0);
+        *greatest = hs_rows_number(rows, 0, 1);
+    }
+    return error;
+}
+
+/* Which numbers the tickets of the range may have. What was created later than its first ticket by
+ * more than the disorder has a higher number than that one; and at its end likewise. */
+static hs_error *read_range(hs_found *self)
+{
+    apr_int64_t ignored;
+    apr_int64_t first_us;
+    apr_int64_t last_us;
+    hs_rows *rows;
+    hs_error *error =
+        hs_conn_select(self->conn, &rows, hs_store_sql(self->store, HS_SQL_SEARCH_RANGE),
+                       (const void *[]){&self->query->from_us, &self->query->to_us}, self->pool);
+
+    if (error) {
+        return error;
+    }
+    self->disorder_us = hs_rows_number(rows, 0, 2);
+    self->to_number = -1;
+    if (!hs_rows_text(rows, 0, 0) || !hs_rows_text(rows, 0, 1)) {
+        return NULL;
+    }
+    first_us = hs_rows_number(rows, 0, 0);
+    last_us = hs_rows_number(rows, 0, 1);
+    error =
+        read_numbers(self, &self->from_number, &ignored, first_us, first_us + self->disorder_us);
+    return error ? error
+                 : read_numbers(self, &ignored, &self->to_number, last_us - self->disorder_us,
+                                last_us);
+}
+
+static int by_lowest(const void *a, const void *b)
+{
+    const hs_found_segment *one = a;
+    const hs_found_segment *other = b;
+
+    return (one->from_number > other->from_number) - (one->from_number < other->from_number);
+}
+
+static int by_highest(const void *a, const void *b)
+{
+    const hs_found_segment *one = a;
+    const hs_found_segment *other = b;
+
+    return (one->to_number < other->to_number) - (one->to_number > other->to_number);
+}
+
+hs_error *hs_found_changed(const hs_found *self)
+{
+    return hs_error_make(self->pool, HS_DB_BUSY, "the index of words changed meanwhile");
+}
+
+static void add_segment(hs_found *self, const hs_rows *rows, int row)
+{
+    hs_found_segment one = {.id = hs_rows_number(rows, row, 0),
+                            .tickets = hs_rows_number(rows, row, 1),
+                            .from_number = hs_rows_number(rows, row, 2),
+                            .to_number = hs_rows_number(rows, row, 3),
+                            .fences = hs_rows_text(rows, row, 6)};
+
+    if (one.to_number >= self->from_number && one.from_number <= self->to_number &&
+        one.to_number >= one.from_number && one.to_number - one.from_number < HS_SEGMENT_SPAN_MAX) {
+        self->segments[self->count++] = one;
+    }
+}
+
+static hs_error *read_segments(hs_found *self)
+{
+    hs_rows *rows;
+    apr_int64_t disorder_us = 0;
+    hs_error *error = hs_conn_select(
+        self->conn, &rows, hs_store_sql(self->store, HS_SQL_INDEX_SEGMENTS), NULL, self->pool);
+
+    if (error) {
+        return error;
+    }
+    self->segments =
+        apr_pcalloc(self->pool, ((apr_size_t)rows->count + 1) * sizeof(hs_found_segment));
+    for (int row = 0; row < rows->count; row++) {
+        if (hs_rows_number(rows, row, 5) > disorder_us) {
+            disorder_us = hs_rows_number(rows, row, 5);
+        }
+        add_segment(self, rows, row);
+    }
+    qsort(self->segments, (size_t)self->count, sizeof(hs_found_segment),
+          self->query->descending ? by_highest : by_lowest);
+    if (self->query->has_range && disorder_us != self->disorder_us) {
+        return hs_found_changed(self); /* the range was found by less than there is now */
+    }
+    self->disorder_us = disorder_us;
+    return NULL;
+}
+
+hs_error *hs_found_open(hs_found **found, hs_store *store, hs_conn *conn,
+                        const hs_found_query *query, apr_pool_t *pool)
+{
+    hs_found *self = apr_pcalloc(pool, sizeof(*self));
+    hs_error *error;
+
+    *found = self;
+    self->store = store;
+    self->conn = conn;
+    self->query = query;
+    self->words = hs_store_search_words(query->words, pool);
+    self->load = (apr_int64_t)store->sample * LOAD_SAMPLES;
+    self->pool = pool;
+    apr_pool_create(&self->scratch, pool);
+    self->to_number = APR_INT64_MAX;
+    error = read_waiting(self);
+    if (!error && query->has_range) {
+        error = read_range(self);
+    }
+    return error ? error : read_segments(self);
+}

@@ -1,0 +1,387 @@
+/* hs_store_index.c - layer 8: moves the words of new tickets into the index that q asks. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_store_index.h"
+
+#include "hs_buffer.h"
+#include "hs_json.h"
+#include "hs_random.h"
+#include "hs_segment.h"
+#include "hs_sql.h"
+#include "hs_store_int.h"
+
+#include <apr_strings.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Tickets that are moved at once, at most: they are held in memory. */
+#define WAITING_MAX 16384
+
+/* A segment is merged with the next older ones that are not larger than what is there already: so
+ * each ticket is merged a few times in its life, and there are few segments. Not beyond these: a
+ * search reads the fences of all segments, and whoever merges reads all their pages. */
+#define SEGMENT_TICKETS_MAX 65536
+#define SEGMENT_FENCES_MAX 16384
+
+/* A MariaDB server may take no statement of more than 1 MiB. */
+#define STATEMENT_OCTETS (512 * 1024)
+
+#define ID_OCTETS 6
+
+/* A segment that the database has. */
+typedef struct stored {
+    apr_int64_t id;
+    apr_int64_t last_us; /* when its last ticket was created */
+    apr_int64_t disorder_us;
+    hs_segment segment; /* its pages are read when it is merged */
+} stored;
+
+/* What is to be written, prepared without a transaction: that may take long. */
+typedef struct move {
+    hs_segment *segment;
+    apr_int64_t id;
+    apr_int64_t last_us;
+    apr_int64_t disorder_us;
+    const char *tickets;  /* JSON: whose words wait no longer */
+    const char *segments; /* JSON: which segments are merged into it */
+    int ticket_count;
+    int segment_count;
+    int is_done;
+    apr_pool_t *pool;
+} move;
+
+/* ---- which tickets ---- */
+
+static hs_error *read_waiting(hs_store *store, hs_conn *conn, apr_array_header_t *tickets,
+                              apr_pool_t *pool)
+{
+    apr_int64_t most = WAITING_MAX;
+    hs_rows *rows;
+    hs_error *error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_WAITING),
+                                     (const void *[]){&most}, pool);
+
+    for (int row = 0; !error && row < rows->count; row++) {
+        hs_segment_ticket ticket = {.number = hs_rows_number(rows, row, 0),
+                                    .words = hs_rows_text(rows, row, 1)};
+
+        if (row > 0 && ticket.number - APR_ARRAY_IDX(tickets, 0, hs_segment_ticket).number >=
+                           HS_SEGMENT_SPAN_MAX) {
+            break;
+        }
+        APR_ARRAY_PUSH(tickets, hs_segment_ticket) = ticket;
+    }
+    return error;
+}
+
+/* Whether so many wait that it is worth it. */
+static hs_error *look_at_waiting(hs_store *store, hs_conn *conn, int *is_worth_it, apr_pool_t *pool)
+{
+    apr_int64_t least = store->waiting_min;
+    hs_rows *rows;
+    hs_error *error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_WAITING_COUNT),
+                                     (const void *[]){&least}, pool);
+
+    *is_worth_it = !error && hs_rows_number(rows, 0, 0) >= least;
+    return error;
+}
+
+/* ---- which segments ---- */
+
+static int newest_first(const void *a, const void *b)
+{
+    apr_int64_t one = ((const stored *)a)->segment.to_number;
+    apr_int64_t other = ((const stored *)b)->segment.to_number;
+
+    return (one < other) - (one > other);
+}
+
+static hs_error *read_segments(hs_store *store, hs_conn *conn, apr_array_header_t **segments,
+                               apr_pool_t *pool)
+{
+    hs_rows *rows;
+    hs_error *error =
+        hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_SEGMENTS), NULL, pool);
+
+    if (error) {
+        return error;
+    }
+    *segments = apr_array_make(pool, rows->count + 1, sizeof(stored));
+    for (int row = 0; row < rows->count; row++) {
+        APR_ARRAY_PUSH(*segments, stored) =
+            (stored){.id = hs_rows_number(rows, row, 0),
+                     .segment = {.tickets = hs_rows_number(rows, row, 1),
+                                 .from_number = hs_rows_number(rows, row, 2),
+                                 .to_number = hs_rows_number(rows, row, 3),
+                                 .fences = hs_rows_text(rows, row, 6)},
+                     .last_us = hs_rows_number(rows, row, 4),
+                     .disorder_us = hs_rows_number(rows, row, 5)};
+    }
+    qsort((*segments)->elts, (size_t)rows->count, sizeof(stored), newest_first);
+    return NULL;
+}
+
+/* What a segment would be if it were merged with another. */
+static hs_segment sum_of(const hs_segment *one, const hs_segment *other)
+{
+    return (hs_segment){.tickets = one->tickets + other->tickets,
+                        .from_number = one->from_number < other->from_number ? one->from_number
+                                                                             : other->from_number,
+                        .to_number =
+                            one->to_number > other->to_number ? one->to_number : other->to_number};
+}
+
+/* How many segments, from the newest, are merged with a new one. */
+static int count_merged(const hs_segment *fresh, const apr_array_header_t *segments)
+{
+    hs_segment sum = *fresh;
+    apr_size_t fences = strlen(fresh->fences);
+    int count = 0;
+
+    for (; count < segments->nelts; count++) {
+        const hs_segment *next = &APR_ARRAY_IDX(segments, count, stored).segment;
+        hs_segment both = sum_of(&sum, next);
+
+        fences += strlen(next->fences);
+        if (next->tickets > sum.tickets || both.tickets > SEGMENT_TICKETS_MAX ||
+            both.to_number - both.from_number >= HS_SEGMENT_SPAN_MAX ||
+            fences > SEGMENT_FENCES_MAX) {
+            break;
+        }
+        sum = both;
+    }
+    return count;
+}
+
+static hs_error *read_pages(hs_store *store, hs_conn *conn, stored *one, apr_pool_t *pool)
+{
+    hs_rows *rows;
+    hs_error *error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_PAGES),
+                                     (const void *[]){&one->id}, pool);
+
+    if (error) {
+        return error;
+    }
+    one->segment.pages = apr_array_make(pool, rows->count + 1, sizeof(const char *));
+    for (int row = 0; row < rows->count; row++) {
+        APR_ARRAY_PUSH(one->segment.pages, const char *) = hs_rows_text(rows, row, 0);
+    }
+    return NULL;
+}
+
+/* ---- the new one ---- */
+
+static apr_int64_t later(apr_int64_t one, apr_int64_t other)
+{
+    return one > other ? one : other;
+}
+
+/* When the new segment's last ticket was created; and how far the order of creation is from that of
+ * numbers, among its tickets and between them and those of other segments. */
+static hs_error *read_times(hs_store *store, hs_conn *conn, move *self, const hs_segment *fresh,
+                            const apr_array_header_t *segments)
+{
+    apr_int64_t to_number = fresh->to_number;
+    apr_int64_t below_us = 0;
+    hs_rows *rows;
+    hs_error *error;
+
+    for (int i = 0; i < segments->nelts; i++) {
+        const stored *one = &APR_ARRAY_IDX(segments, i, stored);
+
+        to_number = later(to_number, one->segment.to_number);
+        if (one->segment.from_number < fresh->from_number) {
+            below_us = later(below_us, one->last_us);
+        }
+    }
+    error =
+        hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_TIMES),
+                       (const void *[]){&below_us, &fresh->from_number, &to_number}, self->pool);
+    if (!error) {
+        self->last_us = hs_rows_number(rows, 0, 0);
+        self->disorder_us = hs_rows_number(rows, 0, 1);
+    }
+    return error;
+}
+
+static const char *json_of_tickets(const apr_array_header_t *tickets, apr_pool_t *pool)
+{
+    hs_buffer json;
+
+    hs_buffer_init(&json, 10 * (apr_size_t)tickets->nelts, pool);
+    for (int i = 0; i < tickets->nelts; i++) {
+        hs_buffer_putc(&json, i == 0 ? '[' : ',');
+        hs_buffer_put_number(&json, APR_ARRAY_IDX(tickets, i, hs_segment_ticket).number);
+    }
+    hs_buffer_putc(&json, ']');
+    return json.data;
+}
+
+static const char *json_of_segments(const apr_array_header_t *segments, int count, apr_pool_t *pool)
+{
+    hs_buffer json;
+
+    hs_buffer_init(&json, 256, pool);
+    for (int i = 0; i < count; i++) {
+        hs_buffer_putc(&json, i == 0 ? '[' : ',');
+        hs_buffer_put_number(&json, APR_ARRAY_IDX(segments, i, stored).id);
+    }
+    hs_buffer_puts(&json, count == 0 ? "[]" : "]");
+    return json.data;
+}
+
+/* Merge the new segment with the newest ones. */
+static hs_error *merge(hs_store *store, hs_conn *conn, move *self, hs_segment *fresh,
+                       const apr_array_header_t *segments)
+{
+    int count = count_merged(fresh, segments);
+    hs_segment **all = apr_palloc(self->pool, ((apr_size_t)count + 1) * sizeof(hs_segment *));
+
+    for (int i = 0; i < count; i++) {
+        stored *one = &APR_ARRAY_IDX(segments, i, stored);
+        hs_error *error = read_pages(store, conn, one, self->pool);
+
+        if (error) {
+            return error;
+        }
+        self->last_us = later(self->last_us, one->last_us);
+        self->disorder_us = later(self->disorder_us, one->disorder_us);
+        all[count - 1 - i] = &one->segment; /* oldest first, so that numbers come in order */
+    }
+    all[count] = fresh;
+    self->segment = count > 0 ? hs_segment_merge(all, count + 1, self->pool) : fresh;
+    self->segments = json_of_segments(segments, count, self->pool);
+    self->segment_count = count;
+    return NULL;
+}
+
+/* Nobody can guess it, but that is not what matters: it is never used again. */
+static hs_error *make_id(move *self)
+{
+    const char *random = hs_random_hex(ID_OCTETS, self->pool);
+
+    if (!random) {
+        return hs_error_make(self->pool, HS_UNAVAILABLE, "the system gives no random octets");
+    }
+    self->id = apr_strtoi64(random, NULL, 16) + 1;
+    return NULL;
+}
+
+static hs_error *prepare(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    move *self = baton;
+    apr_array_header_t *tickets =
+        apr_array_make(pool, HS_STORE_WAITING_MIN, sizeof(hs_segment_ticket));
+    apr_array_header_t *segments;
+    int is_worth_it;
+    hs_segment *fresh;
+    hs_error *error = look_at_waiting(store, conn, &is_worth_it, pool);
+
+    if (error || !is_worth_it) {
+        return error;
+    }
+    error = read_waiting(store, conn, tickets, pool);
+    if (!error) {
+        error = read_segments(store, conn, &segments, pool);
+    }
+    if (error || tickets->nelts == 0) {
+        return error;
+    }
+    fresh = hs_segment_make((const hs_segment_ticket *)(void *)tickets->elts, tickets->nelts, pool);
+    self->tickets = json_of_tickets(tickets, pool);
+    self->ticket_count = tickets->nelts;
+    error = read_times(store, conn, self, fresh, segments);
+    if (!error) {
+        error = merge(store, conn, self, fresh, segments);
+    }
+    return error ? error : make_id(self);
+}
+
+/* ---- writing it ---- */
+
+/* Delete what the new segment replaces. *is_all: all of it was there; if not, another node was
+ * quicker, or a try of ours whose outcome was unknown. */
+static hs_error *take_away(hs_store *store, hs_conn *conn, const move *self, int *is_all,
+                           apr_pool_t *pool)
+{
+    int tickets = 0;
+    int segments = 0;
+    hs_error *error = hs_conn_query(conn, &tickets, hs_store_sql(store, HS_SQL_INDEX_TAKE_WAITING),
+                                    (const void *[]){self->tickets}, pool);
+
+    if (!error && self->segment_count > 0) {
+        error = hs_conn_query(conn, &segments, hs_store_sql(store, HS_SQL_INDEX_TAKE_SEGMENTS),
+                              (const void *[]){self->segments}, pool);
+    }
+    if (!error && self->segment_count > 0) {
+        error = hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_INDEX_TAKE_PAGES),
+                              (const void *[]){self->segments}, pool);
+    }
+    *is_all = tickets == self->ticket_count && segments == self->segment_count;
+    return error;
+}
+
+static void put_page(hs_buffer *json, const move *self, int page)
+{
+    hs_buffer_puts(json, json->length == 0 ? "[[" : ",[");
+    hs_buffer_put_number(json, self->id);
+    hs_buffer_putc(json, ',');
+    hs_buffer_put_number(json, page);
+    hs_buffer_putc(json, ',');
+    hs_json_put_string(json, APR_ARRAY_IDX(self->segment->pages, page, const char *));
+    hs_buffer_putc(json, ']');
+}
+
+static hs_error *put_pages(hs_store *store, hs_conn *conn, const move *self, apr_pool_t *pool)
+{
+    hs_error *error = NULL;
+    int page = 0;
+    hs_buffer json;
+
+    hs_buffer_init(&json, STATEMENT_OCTETS + 2 * HS_SEGMENT_PAGE_OCTETS, pool);
+    while (!error && page < self->segment->pages->nelts) {
+        json.length = 0;
+        while (page < self->segment->pages->nelts && json.length < STATEMENT_OCTETS) {
+            put_page(&json, self, page++);
+        }
+        hs_buffer_putc(&json, ']');
+        error = hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_INDEX_PUT_PAGES),
+                              (const void *[]){json.data}, pool);
+    }
+    return error;
+}
+
+static hs_error *write_move(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
+{
+    move *self = baton;
+    const hs_segment *segment = self->segment;
+    hs_error *error = take_away(store, conn, self, &self->is_done, pool);
+
+    if (error) {
+        return error;
+    }
+    if (!self->is_done) {
+        hs_db_rollback(store->db, conn);
+        return NULL;
+    }
+    error = hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_INDEX_PUT_SEGMENT),
+                          (const void *[]){&self->id, &segment->tickets, &segment->from_number,
+                                           &segment->to_number, &self->last_us, &self->disorder_us,
+                                           segment->fences},
+                          pool);
+    return error ? error : put_pages(store, conn, self, pool);
+}
+
+hs_error *hs_store_index(hs_store *store, int *moved, apr_pool_t *pool)
+{
+    move self = {.pool = pool};
+    hs_error *error = hs_store_read(store, prepare, &self, pool);
+
+    *moved = 0;
+    if (error || !self.segment) {
+        return error;
+    }
+    error =
+        hs_store_write(store, write_move, &self, HS_STORE_LOOKS, hs_db_deadline(store->db), pool);
+    *moved = !error && self.is_done ? self.ticket_count : 0;
+    return hs_store_outward(error);
+}

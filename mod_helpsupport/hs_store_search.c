@@ -1,0 +1,227 @@
+/* hs_store_search.c - layer 8: which tickets a list with words has, in its order. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_query.h"
+#include "hs_store_found.h"
+#include "hs_store_search_int.h"
+
+/* The index of words knows numbers, the indexes of the tickets know the list's order and its other
+ * filters. So there are two ways to read such a list: take the numbers that have the words and test
+ * the tickets; or walk the list as if it had no words, and keep what has them. The first is good
+ * where few tickets have the words, the second where most do, and what is bad can be a thousand
+ * times as slow. Nobody knows beforehand which. So both are tried in turns, each time with more
+ * tickets, until one comes to its end: that costs no more than a few times the better one. */
+
+/* Where the order of creation is not quite that of numbers, some more than the page are tested. */
+#define SPARE 32
+
+/* In the first turn a sample of the store is walked, and as many are tested as that costs; each
+ * turn has that many times more. */
+#define TEST_SHARE 4
+#define TURN_FACTOR 4
+
+/* Keys that a walk has at once where they come in no order. */
+#define WALK_ALL 1000000000
+
+/* ---- what both need ---- */
+
+hs_error *hs_search_keys(const hs_search *self, hs_rows **rows, const hs_list *list,
+                         const hs_way *way, apr_int64_t limit)
+{
+    const void **values;
+    const char *sql;
+
+    apr_pool_clear(self->scratch);
+    sql = hs_store_compose_keys(self->store, &values, list, way, limit, self->scratch);
+    return hs_conn_select(self->conn, rows, sql, values, self->scratch);
+}
+
+hs_key hs_search_key(const hs_search *self, const hs_rows *rows, int row)
+{
+    return (hs_key){.us = hs_rows_number(rows, row, self->list->sort == HS_SORT_CREATED ? 1 : 2),
+                    .number = hs_rows_number(rows, row, 0)};
+}
+
+void hs_search_finish(hs_search *self, apr_array_header_t *keys)
+{
+    if (self->need && keys->nelts > self->need) {
+        keys->nelts = (int)self->need;
+    }
+    self->keys = keys;
+}
+
+/* ---- walking the list ---- */
+
+static hs_error *choose_way(hs_search *self)
+{
+    if (self->has_way) {
+        return NULL;
+    }
+    self->has_way = 1;
+    self->walk_list = *self->list;
+    self->walk_list.words = NULL;
+    return hs_store_choose(self->store, self->conn, &self->way, &self->walk_list,
+                           self->store->sample, self->pool);
+}
+
+static hs_error *keep_found(hs_search *self, const hs_rows *rows, int row)
+{
+    hs_key key = hs_search_key(self, rows, row);
+    hs_error *error = self->list->sort == HS_SORT_CREATED
+                          ? hs_found_load_to(self->found, key.number)
+                          : hs_found_load_all(self->found);
+
+    if (!error && hs_found_has(self->found, key.number)) {
+        APR_ARRAY_PUSH(self->walked, hs_key) = key;
+    }
+    self->walk_list.has_cursor = 1;
+    self->walk_list.cursor_us = key.us;
+    self->walk_list.cursor_number = key.number;
+    return error;
+}
+
+/* A walk came to its end; but one with a stop may have ended too early. */
+static void end_walk(hs_search *self)
+{
+    if (self->way.has_stop) {
+        self->way = hs_store_way_to_all(&self->walk_list);
+    } else {
+        hs_search_finish(self, self->walked);
+    }
+}
+
+static hs_error *take_walk_turn(hs_search *self, apr_int64_t most)
+{
+    hs_error *error = choose_way(self);
+    apr_int64_t limit = hs_store_way_is_in_order(&self->way, &self->walk_list) ? most : WALK_ALL;
+    hs_rows *rows;
+
+    if (!error) {
+        error = hs_search_keys(self, &rows, &self->walk_list, &self->way, limit);
+    }
+    if (error) {
+        return error;
+    }
+    for (int row = 0; row < rows->count; row++) {
+        error = keep_found(self, rows, row);
+        if (error) {
+            return error;
+        }
+    }
+    if (self->need && self->walked->nelts >= self->need) {
+        hs_search_finish(self, self->walked);
+    } else if (rows->count < limit) {
+        end_walk(self);
+    }
+    return NULL;
+}
+
+/* ---- both ---- */
+
+/* The times of creation that the list, and its cursor, allow. */
+static hs_found_query query_of(const hs_list *list)
+{
+    int by_cursor = list->has_cursor && list->sort == HS_SORT_CREATED;
+    hs_found_query query = {
+        .words = list->words,
+        .descending = list->descending,
+        .has_range = by_cursor || list->has_created_after || list->has_created_before,
+        .from_us = list->has_created_after ? list->created_after_us : 0,
+        .to_us = list->has_created_before ? list->created_before_us : APR_INT64_MAX};
+
+    if (by_cursor && list->descending && list->cursor_us < query.to_us) {
+        query.to_us = list->cursor_us;
+    } else if (by_cursor && !list->descending && list->cursor_us > query.from_us) {
+        query.from_us = list->cursor_us;
+    }
+    return query;
+}
+
+static hs_error *open_search(hs_search *self, hs_found_query *query)
+{
+    *query = query_of(self->list);
+    self->tested = apr_array_make(self->pool, HS_SEARCH_ROOM, sizeof(hs_key));
+    self->walked = apr_array_make(self->pool, HS_SEARCH_ROOM, sizeof(hs_key));
+    apr_pool_create(&self->scratch, self->pool);
+    return hs_found_open(&self->found, self->store, self->conn, query, self->pool);
+}
+
+static int first_tests(const hs_search *self)
+{
+    apr_int64_t page = HS_LIMIT_MAX + 1;
+    apr_int64_t wanted = (self->need && self->need < page ? self->need : page) + SPARE;
+    apr_int64_t share = self->store->sample / TEST_SHARE;
+
+    return (int)(wanted > share ? wanted : share);
+}
+
+static hs_error *run(hs_search *self)
+{
+    apr_int64_t tests = first_tests(self);
+    apr_int64_t walk = self->store->sample;
+    hs_found_query query;
+    hs_error *error = open_search(self, &query);
+
+    while (!error && !self->keys) {
+        error = hs_search_test(self, (int)tests);
+        if (!error && !self->keys) {
+            error = take_walk_turn(self, walk);
+        }
+        if (tests < WALK_ALL) {
+            tests *= TURN_FACTOR;
+            walk *= TURN_FACTOR;
+        }
+    }
+    return error;
+}
+
+hs_error *hs_store_search(hs_store *store, hs_conn *conn, apr_array_header_t **keys,
+                          const hs_list *list, apr_int64_t need, apr_pool_t *pool)
+{
+    hs_search self = {.store = store, .conn = conn, .list = list, .need = need, .pool = pool};
+    hs_error *error = run(&self);
+
+    *keys = self.keys;
+    return error;
+}
+
+/* Whether the words are all that a list asks for. */
+static int is_only_words(const hs_list *list)
+{
+    return !list->statuses && !list->user_id && !list->email && !list->has_created_after &&
+           !list->has_created_before && !list->has_updated_after;
+}
+
+static hs_error *count_words(hs_search *self, apr_int64_t *count)
+{
+    hs_found_query query;
+    hs_error *error = open_search(self, &query);
+
+    while (!error) {
+        *count = hs_found_count(self->found);
+        if (hs_found_is_whole(self->found) || (self->need && *count >= self->need)) {
+            break;
+        }
+        error = hs_found_load_more(self->found);
+    }
+    if (self->need && *count > self->need) {
+        *count = self->need;
+    }
+    return error;
+}
+
+hs_error *hs_store_search_count(hs_store *store, hs_conn *conn, apr_int64_t *count,
+                                const hs_list *list, apr_int64_t need, apr_pool_t *pool)
+{
+    hs_search self = {.store = store, .conn = conn, .list = list, .need = need, .pool = pool};
+    hs_error *error;
+
+    *count = 0;
+    if (is_only_words(list)) {
+        return count_words(&self, count);
+    }
+    error = run(&self);
+    if (!error) {
+        *count = self.keys->nelts;
+    }
+    return error;
+}

@@ -1,0 +1,46 @@
+/* hs_store_search_int.h - layer 7: a search while it runs; for two files only. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HS_STORE_SEARCH_INT_H
+#define HS_STORE_SEARCH_INT_H
+
+#include "hs_store_int.h"
+
+/* Keys that an array has room for at first. */
+#define HS_SEARCH_ROOM 256
+
+typedef struct hs_search {
+    hs_store *store;
+    hs_conn *conn;
+    const hs_list *list;
+    apr_int64_t need; /* 0: all */
+    struct hs_found *found;
+
+    apr_array_header_t *tested; /* of hs_key: which passed the tests */
+    apr_int64_t tested_count;   /* how many were tested */
+    int are_waiting_tested;
+
+    hs_list walk_list; /* the same without words, behind what was walked */
+    hs_way way;
+    int has_way;
+    apr_array_header_t *walked; /* of hs_key: which have the words */
+
+    apr_array_header_t *keys; /* one of the two, in the end */
+    apr_pool_t *pool;
+    apr_pool_t *scratch; /* for the rows of one statement */
+} hs_search;
+
+/* Read keys of a list; they live until the next call. */
+hs_error *hs_search_keys(const hs_search *self, hs_rows **rows, const hs_list *list,
+                         const hs_way *way, apr_int64_t limit) HS_MUSTCHECK;
+
+/* One of them. */
+hs_key hs_search_key(const hs_search *self, const hs_rows *rows, int row);
+
+/* Note that the search has come to its end. */
+void hs_search_finish(hs_search *self, apr_array_header_t *keys);
+
+/* Take the next numbers that have the words, at most `most`, and test their tickets; finish where
+ * that is enough. */
+hs_error *hs_search_test(hs_search *self, int most) HS_MUSTCHECK;
+
+#endif

@@ -1,0 +1,209 @@
+/* hs_store_search_test.c - layer 8: a search by numbers: takes what has the words, tests the
+ * tickets. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hs_buffer.h"
+#include "hs_sql.h"
+#include "hs_store_found.h"
+#include "hs_store_search_int.h"
+
+#include <stdlib.h>
+
+/* Numbers that one statement tests. */
+#define TEST_MAX 4096
+
+static int ascending(const void *a, const void *b)
+{
+    const hs_key *one = a;
+    const hs_key *other = b;
+
+    if (one->us != other->us) {
+        return one->us < other->us ? -1 : 1;
+    }
+    return (one->number > other->number) - (one->number < other->number);
+}
+
+static int descending(const void *a, const void *b)
+{
+    return ascending(b, a);
+}
+
+static const char *json_of(const apr_int64_t *numbers, int count, apr_pool_t *pool)
+{
+    hs_buffer json;
+
+    hs_buffer_init(&json, 16 * (apr_size_t)count + 2, pool);
+    for (int i = 0; i < count; i++) {
+        hs_buffer_putc(&json, i == 0 ? '[' : ',');
+        hs_buffer_put_number(&json, numbers[i]);
+    }
+    hs_buffer_puts(&json, count == 0 ? "[]" : "]");
+    return json.data;
+}
+
+static hs_error *test(hs_search *self, const apr_array_header_t *numbers)
+{
+    const apr_int64_t *all = (const apr_int64_t *)(void *)numbers->elts;
+
+    for (int done = 0; done < numbers->nelts; done += TEST_MAX) {
+        int count = numbers->nelts - done < TEST_MAX ? numbers->nelts - done : TEST_MAX;
+        const hs_way way = {.source = HS_SOURCE_FOUND,
+                            .found = json_of(all + done, count, self->pool)};
+        hs_rows *rows;
+        hs_error *error = hs_search_keys(self, &rows, self->list, &way, count);
+
+        for (int row = 0; !error && row < rows->count; row++) {
+            APR_ARRAY_PUSH(self->tested, hs_key) = hs_search_key(self, rows, row);
+        }
+        if (error) {
+            return error;
+        }
+    }
+    self->tested_count += numbers->nelts;
+    return NULL;
+}
+
+static hs_error *test_waiting(hs_search *self)
+{
+    if (self->are_waiting_tested) {
+        return NULL;
+    }
+    self->are_waiting_tested = 1;
+    return test(self, hs_found_waiting(self->found));
+}
+
+/* Load and take numbers up to `most`. *is_last: there are no more. */
+static hs_error *take(hs_search *self, apr_array_header_t *numbers, int most, int *is_last)
+{
+    hs_error *error = NULL;
+
+    *is_last = 0;
+    while (!error && numbers->nelts < most && !*is_last) {
+        int is_whole = hs_found_is_whole(self->found);
+        int asked = most - numbers->nelts;
+
+        if (hs_found_take(self->found, numbers, asked) == asked) {
+            break;
+        }
+        *is_last = is_whole;
+        if (!is_whole) {
+            error = hs_found_load_more(self->found);
+        }
+    }
+    return error;
+}
+
+static void sort_tested(const hs_search *self)
+{
+    qsort(self->tested->elts, (size_t)self->tested->nelts, sizeof(hs_key),
+          self->list->descending ? descending : ascending);
+}
+
+/* Tickets that were not tested have numbers beyond `last`, which was; so they were created before
+ * it, or after it by no more than the disorder. Here and below for the list's other direction
+ * likewise. Returns how many of those that passed come before all of them. */
+static int count_settled(const hs_search *self, const hs_key *last)
+{
+    apr_int64_t disorder_us = hs_found_disorder_us(self->found);
+    const hs_key edge = {.us = self->list->descending ? last->us + disorder_us
+                                                      : last->us - disorder_us,
+                         .number = last->number};
+    int count = 0;
+
+    while (count < self->tested->nelts) {
+        const hs_key *key = &APR_ARRAY_IDX(self->tested, count, hs_key);
+        int order = self->list->descending ? descending(key, &edge) : ascending(key, &edge);
+
+        if (order > 0 || (key->us == edge.us && disorder_us > 0)) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
+/* When the last ticket that was tested was created. *is_there: it was not removed meanwhile. */
+static hs_error *read_created(const hs_search *self, hs_key *key, int *is_there)
+{
+    hs_rows *rows;
+    hs_error *error;
+
+    apr_pool_clear(self->scratch);
+    error = hs_conn_select(self->conn, &rows, hs_store_sql(self->store, HS_SQL_SEARCH_CREATED),
+                           (const void *[]){&key->number}, self->scratch);
+    *is_there = !error && rows->count > 0;
+    if (*is_there) {
+        key->us = hs_rows_number(rows, 0, 0);
+    }
+    return error;
+}
+
+/* Whether the first tickets of the list are among those that were tested. */
+static hs_error *settle_tested(hs_search *self, apr_int64_t last_number)
+{
+    hs_key last = {.number = last_number};
+    int is_there;
+    hs_error *error;
+
+    if (!self->need || self->tested->nelts < self->need) {
+        return NULL;
+    }
+    error = read_created(self, &last, &is_there);
+    if (is_there) {
+        sort_tested(self);
+        if (count_settled(self, &last) >= self->need) {
+            hs_search_finish(self, self->tested);
+        }
+    }
+    return error;
+}
+
+static hs_error *test_by_creation(hs_search *self, int most)
+{
+    apr_array_header_t *numbers = apr_array_make(self->pool, HS_SEARCH_ROOM, sizeof(apr_int64_t));
+    int is_last = 0;
+    hs_error *error = test_waiting(self);
+
+    if (!error) {
+        error = take(self, numbers, most, &is_last);
+    }
+    if (!error) {
+        error = test(self, numbers);
+    }
+    if (error) {
+        return error;
+    }
+    if (is_last) {
+        sort_tested(self);
+        hs_search_finish(self, self->tested);
+        return NULL;
+    }
+    return settle_tested(self, APR_ARRAY_IDX(numbers, numbers->nelts - 1, apr_int64_t));
+}
+
+/* In order of the last change numbers come in no order: so all of them are tested, or none. */
+static hs_error *test_by_change(hs_search *self, int most)
+{
+    apr_array_header_t *numbers;
+    hs_error *error = hs_found_load_all(self->found);
+
+    if (error || hs_found_count(self->found) > most) {
+        return error;
+    }
+    numbers = apr_array_make(self->pool, HS_SEARCH_ROOM, sizeof(apr_int64_t));
+    hs_found_take(self->found, numbers, most);
+    error = test_waiting(self);
+    if (!error) {
+        error = test(self, numbers);
+    }
+    if (!error) {
+        sort_tested(self);
+        hs_search_finish(self, self->tested);
+    }
+    return error;
+}
+
+hs_error *hs_search_test(hs_search *self, int most)
+{
+    return self->list->sort == HS_SORT_CREATED ? test_by_creation(self, most)
+                                               : test_by_change(self, most);
+}
