@@ -50,6 +50,16 @@ typedef struct move {
     apr_pool_t *pool;
 } move;
 
+static apr_int64_t greater(apr_int64_t one, apr_int64_t other)
+{
+    return one > other ? one : other;
+}
+
+static apr_int64_t lesser(apr_int64_t one, apr_int64_t other)
+{
+    return one < other ? one : other;
+}
+
 /* ---- which tickets ---- */
 
 static hs_error *read_waiting(hs_store *store, hs_conn *conn, apr_array_header_t *tickets,
@@ -170,37 +180,42 @@ static hs_error *read_pages(hs_store *store, hs_conn *conn, stored *one, apr_poo
 
 /* ---- the new one ---- */
 
-static apr_int64_t later(apr_int64_t one, apr_int64_t other)
+/* Go through tickets in order of their numbers, to see when the last was created and how far the
+ * order of creation is from theirs. So many at a time that no statement takes too long. */
+static hs_error *read_times(hs_store *store, hs_conn *conn, move *self, apr_int64_t from_number,
+                            apr_int64_t to_number)
 {
-    return one > other ? one : other;
+    for (apr_int64_t from = from_number; from <= to_number; from += HS_SEGMENT_SPAN_MAX) {
+        apr_int64_t to = lesser(to_number, from + HS_SEGMENT_SPAN_MAX - 1);
+        hs_rows *rows;
+        hs_error *error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_TIMES),
+                                         (const void *[]){&self->last_us, &from, &to}, self->pool);
+
+        if (error) {
+            return error;
+        }
+        self->last_us = greater(self->last_us, hs_rows_number(rows, 0, 0));
+        self->disorder_us = greater(self->disorder_us, hs_rows_number(rows, 0, 1));
+    }
+    return NULL;
 }
 
-/* When the new segment's last ticket was created; and how far the order of creation is from that of
- * numbers, among its tickets and between them and those of other segments. */
-static hs_error *read_times(hs_store *store, hs_conn *conn, move *self, const hs_segment *fresh,
-                            const apr_array_header_t *segments)
+/* The times of the new segment's tickets, and how they stand to those of all others. As a rule
+ * these have lower numbers; the others come late, and what is above them is read again. */
+static hs_error *compare_times(hs_store *store, hs_conn *conn, move *self, const hs_segment *fresh,
+                               const apr_array_header_t *segments)
 {
     apr_int64_t to_number = fresh->to_number;
-    apr_int64_t below_us = 0;
-    hs_rows *rows;
-    hs_error *error;
 
     for (int i = 0; i < segments->nelts; i++) {
         const stored *one = &APR_ARRAY_IDX(segments, i, stored);
 
-        to_number = later(to_number, one->segment.to_number);
+        to_number = greater(to_number, one->segment.to_number);
         if (one->segment.from_number < fresh->from_number) {
-            below_us = later(below_us, one->last_us);
+            self->last_us = greater(self->last_us, one->last_us);
         }
     }
-    error =
-        hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_TIMES),
-                       (const void *[]){&below_us, &fresh->from_number, &to_number}, self->pool);
-    if (!error) {
-        self->last_us = hs_rows_number(rows, 0, 0);
-        self->disorder_us = hs_rows_number(rows, 0, 1);
-    }
-    return error;
+    return read_times(store, conn, self, fresh->from_number, to_number);
 }
 
 static const char *json_of_tickets(const apr_array_header_t *tickets, apr_pool_t *pool)
@@ -243,8 +258,8 @@ static hs_error *merge(hs_store *store, hs_conn *conn, move *self, hs_segment *f
         if (error) {
             return error;
         }
-        self->last_us = later(self->last_us, one->last_us);
-        self->disorder_us = later(self->disorder_us, one->disorder_us);
+        self->last_us = greater(self->last_us, one->last_us);
+        self->disorder_us = greater(self->disorder_us, one->disorder_us);
         all[count - 1 - i] = &one->segment; /* oldest first, so that numbers come in order */
     }
     all[count] = fresh;
@@ -289,7 +304,7 @@ static hs_error *prepare(hs_store *store, hs_conn *conn, void *baton, apr_pool_t
     fresh = hs_segment_make((const hs_segment_ticket *)(void *)tickets->elts, tickets->nelts, pool);
     self->tickets = json_of_tickets(tickets, pool);
     self->ticket_count = tickets->nelts;
-    error = read_times(store, conn, self, fresh, segments);
+    error = compare_times(store, conn, self, fresh, segments);
     if (!error) {
         error = merge(store, conn, self, fresh, segments);
     }
