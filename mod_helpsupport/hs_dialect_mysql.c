@@ -22,7 +22,8 @@
     "ERROR_FOR_DIVISION_BY_ZERO', autocommit = 1, completion_type = 'NO_CHAIN', "                  \
     "lc_messages = 'en_US', time_zone = '+00:00', sql_auto_is_null = 0, sql_safe_updates = 0, "    \
     "sql_big_selects = 1, sql_select_limit = 18446744073709551615, unique_checks = 1, "            \
-    "check_constraint_checks = 1, wait_timeout = 28800, idle_transaction_timeout = 10, "           \
+    "check_constraint_checks = 1, group_concat_max_len = 1048576, "                                \
+    "wait_timeout = 28800, idle_transaction_timeout = 10, "                                        \
     "max_statement_time = %d, lock_wait_timeout = %d, innodb_lock_wait_timeout = %d"
 
 /* The statements are made for READ COMMITTED; the default would lock gaps. But where the binary log

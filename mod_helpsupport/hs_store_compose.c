@@ -205,7 +205,10 @@ const char *hs_store_compose_keys(const hs_store *store, const void ***values, c
     hs_listing self = {.store = store, .list = list, .way = way};
 
     hs_listing_begin(&self, list->has_cursor, pool);
+    hs_listing_put(&self, list->sort == HS_SORT_CREATED ? HS_SQL_LIST_PACKED_CREATED
+                                                        : HS_SQL_LIST_PACKED_UPDATED);
     put_rows(&self, PART_KEYS, limit, 0);
+    hs_listing_put(&self, HS_SQL_LIST_PACKED_TAIL);
     return end(&self, values);
 }
 

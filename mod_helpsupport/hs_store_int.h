@@ -138,7 +138,8 @@ hs_error *hs_store_search_count(hs_store *store, hs_conn *conn, apr_int64_t *cou
                                 apr_pool_t *pool) HS_MUSTCHECK;
 
 /* The statements of a list, its words apart; *values is what hs_conn_select needs. A page of it;
- * number, created_us and updated_us of its first `limit` tickets; the number of its
+ * the keys of its first `limit` tickets: how many, and a text of "number us" between commas, in no
+ * order; the number of its
  * matches, no further than `cap` + 1 where cap > 0; of the store's sample of the way, how many
  * tickets it has and how many pass the tests; the key of the ticket behind `offset` others. */
 const char *hs_store_compose(const hs_store *store, const void ***values, const hs_list *list,

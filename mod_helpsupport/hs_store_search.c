@@ -16,30 +16,13 @@
 
 /* In the first turn a sample of the store is walked, and as many are tested as that costs; each
  * turn has that many times more. */
-#define TEST_SHARE 4
+#define TEST_SHARE 16
 #define TURN_FACTOR 4
 
-/* Keys that a walk has at once where they come in no order. */
-#define WALK_ALL 1000000000
+/* Keys that one statement reads. */
+#define WALK_MAX 16384
 
-/* ---- what both need ---- */
-
-hs_error *hs_search_keys(const hs_search *self, hs_rows **rows, const hs_list *list,
-                         const hs_way *way, apr_int64_t limit)
-{
-    const void **values;
-    const char *sql;
-
-    apr_pool_clear(self->scratch);
-    sql = hs_store_compose_keys(self->store, &values, list, way, limit, self->scratch);
-    return hs_conn_select(self->conn, rows, sql, values, self->scratch);
-}
-
-hs_key hs_search_key(const hs_search *self, const hs_rows *rows, int row)
-{
-    return (hs_key){.us = hs_rows_number(rows, row, self->list->sort == HS_SORT_CREATED ? 1 : 2),
-                    .number = hs_rows_number(rows, row, 0)};
-}
+#define TURN_MAX 100000000
 
 void hs_search_finish(hs_search *self, apr_array_header_t *keys)
 {
@@ -63,19 +46,27 @@ static hs_error *choose_way(hs_search *self)
                            self->store->sample, self->pool);
 }
 
-static hs_error *keep_found(hs_search *self, const hs_rows *rows, int row)
+/* Of the tickets that were walked keep those that have the words. */
+static hs_error *keep_found(hs_search *self, const apr_array_header_t *keys)
 {
-    hs_key key = hs_search_key(self, rows, row);
-    hs_error *error = self->list->sort == HS_SORT_CREATED
-                          ? hs_found_load_to(self->found, key.number)
-                          : hs_found_load_all(self->found);
+    hs_error *error = NULL;
 
-    if (!error && hs_found_has(self->found, key.number)) {
-        APR_ARRAY_PUSH(self->walked, hs_key) = key;
+    for (int i = 0; !error && i < keys->nelts; i++) {
+        const hs_key *key = &APR_ARRAY_IDX(keys, i, hs_key);
+
+        error = self->list->sort == HS_SORT_CREATED ? hs_found_load_to(self->found, key->number)
+                                                    : hs_found_load_all(self->found);
+        if (!error && hs_found_has(self->found, key->number)) {
+            APR_ARRAY_PUSH(self->walked, hs_key) = *key;
+        }
     }
-    self->walk_list.has_cursor = 1;
-    self->walk_list.cursor_us = key.us;
-    self->walk_list.cursor_number = key.number;
+    if (keys->nelts > 0) {
+        const hs_key *last = &APR_ARRAY_IDX(keys, keys->nelts - 1, hs_key);
+
+        self->walk_list.has_cursor = 1;
+        self->walk_list.cursor_us = last->us;
+        self->walk_list.cursor_number = last->number;
+    }
     return error;
 }
 
@@ -89,30 +80,33 @@ static void end_walk(hs_search *self)
     }
 }
 
-static hs_error *take_walk_turn(hs_search *self, apr_int64_t most)
+static hs_error *walk_some(hs_search *self, apr_int64_t limit)
 {
-    hs_error *error = choose_way(self);
-    apr_int64_t limit = hs_store_way_is_in_order(&self->way, &self->walk_list) ? most : WALK_ALL;
-    hs_rows *rows;
+    apr_array_header_t *keys;
+    hs_error *error = hs_search_keys(self, &keys, &self->walk_list, &self->way, limit);
 
     if (!error) {
-        error = hs_search_keys(self, &rows, &self->walk_list, &self->way, limit);
+        error = keep_found(self, keys);
     }
     if (error) {
         return error;
     }
-    for (int row = 0; row < rows->count; row++) {
-        error = keep_found(self, rows, row);
-        if (error) {
-            return error;
-        }
-    }
     if (self->need && self->walked->nelts >= self->need) {
         hs_search_finish(self, self->walked);
-    } else if (rows->count < limit) {
+    } else if (keys->nelts < limit) {
         end_walk(self);
     }
     return NULL;
+}
+
+static hs_error *take_walk_turn(hs_search *self, int most)
+{
+    hs_error *error = choose_way(self);
+
+    for (int done = 0; !error && !self->keys && done < most; done += WALK_MAX) {
+        error = walk_some(self, most < WALK_MAX ? most : WALK_MAX);
+    }
+    return error;
 }
 
 /* ---- both ---- */
@@ -145,31 +139,26 @@ static hs_error *open_search(hs_search *self, hs_found_query *query)
     return hs_found_open(&self->found, self->store, self->conn, query, self->pool);
 }
 
+/* A page that needs no tests is had in the first turn. */
 static int first_tests(const hs_search *self)
 {
-    apr_int64_t page = HS_LIMIT_MAX + 1;
-    apr_int64_t wanted = (self->need && self->need < page ? self->need : page) + SPARE;
-    apr_int64_t share = self->store->sample / TEST_SHARE;
-
-    return (int)(wanted > share ? wanted : share);
+    return (int)(self->need <= HS_LIMIT_MAX + 1 ? self->need : 0) + SPARE;
 }
 
 static hs_error *run(hs_search *self)
 {
-    apr_int64_t tests = first_tests(self);
-    apr_int64_t walk = self->store->sample;
+    int tests = first_tests(self);
+    int walk = self->store->sample;
     hs_found_query query;
     hs_error *error = open_search(self, &query);
 
     while (!error && !self->keys) {
-        error = hs_search_test(self, (int)tests);
+        error = hs_search_test(self, tests);
         if (!error && !self->keys) {
             error = take_walk_turn(self, walk);
         }
-        if (tests < WALK_ALL) {
-            tests *= TURN_FACTOR;
-            walk *= TURN_FACTOR;
-        }
+        walk = walk < TURN_MAX ? walk * TURN_FACTOR : walk;
+        tests = walk / TEST_SHARE + 1;
     }
     return error;
 }

@@ -29,12 +29,15 @@ typedef struct hs_search {
     apr_pool_t *scratch; /* for the rows of one statement */
 } hs_search;
 
-/* Read keys of a list; they live until the next call. */
-hs_error *hs_search_keys(const hs_search *self, hs_rows **rows, const hs_list *list,
+/* Read the first keys of a list, in its order; they live until the next call. */
+hs_error *hs_search_keys(const hs_search *self, apr_array_header_t **keys, const hs_list *list,
                          const hs_way *way, apr_int64_t limit) HS_MUSTCHECK;
 
-/* One of them. */
-hs_key hs_search_key(const hs_search *self, const hs_rows *rows, int row);
+/* Below 0 where the first comes first in the list. */
+int hs_search_order(const hs_search *self, const hs_key *one, const hs_key *other);
+
+/* Bring keys into the list's order. */
+void hs_search_sort(const hs_search *self, const apr_array_header_t *keys);
 
 /* Note that the search has come to its end. */
 void hs_search_finish(hs_search *self, apr_array_header_t *keys);

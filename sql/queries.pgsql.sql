@@ -298,6 +298,17 @@ AS hit, t.number, t.created_us, t.updated_us
 -- extra: list_arm_close
 )
 
+-- Around keys: how many, and all of them as one text, in no order. For thousands of keys that takes a
+-- tenth of the time of as many rows.
+-- fragment: list_packed_created
+SELECT count(*), string_agg(k.number || ' ' || k.created_us, ',') FROM (
+
+-- fragment: list_packed_updated
+SELECT count(*), string_agg(k.number || ' ' || k.updated_us, ',') FROM (
+
+-- fragment: list_packed_tail
+) AS k
+
 -- fragment: list_from_created
 FROM ticket AS t
 

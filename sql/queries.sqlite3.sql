@@ -160,6 +160,17 @@ AS hit, t.number, t.created_us, t.updated_us
 -- fragment: list_sample_tail
 ) AS sample
 
+-- Around keys: how many, and all of them as one text, in no order. For thousands of keys that takes a
+-- tenth of the time of as many rows.
+-- fragment: list_packed_created
+SELECT count(*), group_concat(k.number || ' ' || k.created_us) FROM (
+
+-- fragment: list_packed_updated
+SELECT count(*), group_concat(k.number || ' ' || k.updated_us) FROM (
+
+-- fragment: list_packed_tail
+) AS k
+
 -- fragment: list_from_created
 FROM ticket AS t INDEXED BY ticket_created
 

@@ -1,31 +1,12 @@
-/* hs_store_search_test.c - layer 8: a search by numbers: takes what has the words, tests the
- * tickets. */
+/* hs_store_search_numbers.c - layer 8: a search by numbers: tests tickets that have the words. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_buffer.h"
 #include "hs_sql.h"
 #include "hs_store_found.h"
 #include "hs_store_search_int.h"
 
-#include <stdlib.h>
-
 /* Numbers that one statement tests. */
 #define TEST_MAX 4096
-
-static int ascending(const void *a, const void *b)
-{
-    const hs_key *one = a;
-    const hs_key *other = b;
-
-    if (one->us != other->us) {
-        return one->us < other->us ? -1 : 1;
-    }
-    return (one->number > other->number) - (one->number < other->number);
-}
-
-static int descending(const void *a, const void *b)
-{
-    return ascending(b, a);
-}
 
 static const char *json_of(const apr_int64_t *numbers, int count, apr_pool_t *pool)
 {
@@ -48,15 +29,13 @@ static hs_error *test(hs_search *self, const apr_array_header_t *numbers)
         int count = numbers->nelts - done < TEST_MAX ? numbers->nelts - done : TEST_MAX;
         const hs_way way = {.source = HS_SOURCE_FOUND,
                             .found = json_of(all + done, count, self->pool)};
-        hs_rows *rows;
-        hs_error *error = hs_search_keys(self, &rows, self->list, &way, count);
+        apr_array_header_t *passed;
+        hs_error *error = hs_search_keys(self, &passed, self->list, &way, count);
 
-        for (int row = 0; !error && row < rows->count; row++) {
-            APR_ARRAY_PUSH(self->tested, hs_key) = hs_search_key(self, rows, row);
-        }
         if (error) {
             return error;
         }
+        apr_array_cat(self->tested, passed);
     }
     self->tested_count += numbers->nelts;
     return NULL;
@@ -92,12 +71,6 @@ static hs_error *take(hs_search *self, apr_array_header_t *numbers, int most, in
     return error;
 }
 
-static void sort_tested(const hs_search *self)
-{
-    qsort(self->tested->elts, (size_t)self->tested->nelts, sizeof(hs_key),
-          self->list->descending ? descending : ascending);
-}
-
 /* Tickets that were not tested have numbers beyond `last`, which was; so they were created before
  * it, or after it by no more than the disorder. Here and below for the list's other direction
  * likewise. Returns how many of those that passed come before all of them. */
@@ -111,7 +84,7 @@ static int count_settled(const hs_search *self, const hs_key *last)
 
     while (count < self->tested->nelts) {
         const hs_key *key = &APR_ARRAY_IDX(self->tested, count, hs_key);
-        int order = self->list->descending ? descending(key, &edge) : ascending(key, &edge);
+        int order = hs_search_order(self, key, &edge);
 
         if (order > 0 || (key->us == edge.us && disorder_us > 0)) {
             break;
@@ -149,7 +122,7 @@ static hs_error *settle_tested(hs_search *self, apr_int64_t last_number)
     }
     error = read_created(self, &last, &is_there);
     if (is_there) {
-        sort_tested(self);
+        hs_search_sort(self, self->tested);
         if (count_settled(self, &last) >= self->need) {
             hs_search_finish(self, self->tested);
         }
@@ -173,7 +146,7 @@ static hs_error *test_by_creation(hs_search *self, int most)
         return error;
     }
     if (is_last) {
-        sort_tested(self);
+        hs_search_sort(self, self->tested);
         hs_search_finish(self, self->tested);
         return NULL;
     }
@@ -196,7 +169,7 @@ static hs_error *test_by_change(hs_search *self, int most)
         error = test(self, numbers);
     }
     if (!error) {
-        sort_tested(self);
+        hs_search_sort(self, self->tested);
         hs_search_finish(self, self->tested);
     }
     return error;
