@@ -5,7 +5,7 @@
 -- Ends the transaction that was begun, and lasts as long as the session.
 -- command: copy_hold
 LOCK TABLES ticket READ, ticket_event READ, idempotency_key READ, mail READ, admin_token READ,
-    ticket_words READ, search_segment READ, search_page READ
+    search_waiting READ, search_segment READ, search_page READ
 
 -- MariaDB enters no index by a pair: the first value comes twice.
 -- name: copy_read_event
@@ -103,7 +103,7 @@ FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         last_used_us bigint PATH '$[6]')) AS j
 
 -- name: copy_words
-INSERT INTO ticket_words (ticket, words)
+INSERT INTO search_waiting (ticket, words)
 SELECT j.ticket, j.words
 FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         ticket bigint PATH '$[0]',

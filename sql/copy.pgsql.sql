@@ -2,7 +2,7 @@
 
 -- In the order in which statements take these tables, so that nobody deadlocks.
 -- command: copy_hold
-LOCK TABLE idempotency_key, ticket, ticket_event, mail, admin_token, ticket_words, search_segment,
+LOCK TABLE idempotency_key, ticket, ticket_event, mail, admin_token, search_waiting, search_segment,
     search_page IN SHARE MODE
 
 -- name: copy_ticket
@@ -40,7 +40,7 @@ SELECT v->>0, v->>1, CAST(v->>2 AS integer), CAST(v->>3 AS bigint), CAST(v->>4 A
 FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
 
 -- name: copy_words
-INSERT INTO ticket_words (ticket, words)
+INSERT INTO search_waiting (ticket, words)
 SELECT CAST(v->>0 AS bigint), v->>1 FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
 
 -- name: copy_segment

@@ -10,7 +10,7 @@ CROSS JOIN (SELECT count(*) AS rows_ FROM ticket_event) AS e
 CROSS JOIN (SELECT count(*) AS rows_ FROM idempotency_key) AS k
 CROSS JOIN (SELECT count(*) AS rows_, coalesce(max(id), 0) AS top FROM mail) AS m
 CROSS JOIN (SELECT count(*) AS rows_ FROM admin_token) AS a
-CROSS JOIN (SELECT count(*) AS rows_ FROM ticket_words) AS w
+CROSS JOIN (SELECT count(*) AS rows_ FROM search_waiting) AS w
 CROSS JOIN (SELECT count(*) AS rows_ FROM search_segment) AS s
 CROSS JOIN (SELECT count(*) AS rows_ FROM search_page) AS p
 
@@ -41,7 +41,7 @@ FROM admin_token WHERE digest > %s ORDER BY digest LIMIT %lld
 
 -- The index of words is the same in every database.
 -- name: copy_read_words
-SELECT ticket, words FROM ticket_words WHERE ticket > %lld ORDER BY ticket LIMIT %lld
+SELECT ticket, words FROM search_waiting WHERE ticket > %lld ORDER BY ticket LIMIT %lld
 
 -- name: copy_read_segment
 SELECT id, tickets, from_number, to_number, last_us, disorder_us, fences

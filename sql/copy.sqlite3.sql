@@ -35,7 +35,7 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
 FROM json_each(%s)
 
 -- name: copy_words
-INSERT INTO ticket_words (ticket, words) SELECT value->>0, value->>1 FROM json_each(%s)
+INSERT INTO search_waiting (ticket, words) SELECT value->>0, value->>1 FROM json_each(%s)
 
 -- name: copy_segment
 INSERT INTO search_segment (id, tickets, from_number, to_number, last_us, disorder_us, fences)

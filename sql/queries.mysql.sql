@@ -84,12 +84,12 @@ FROM JSON_TABLE(%s, '$[*]' COLUMNS (
 
 -- A try of before may have stored them, and they may be in the index already: that is no harm.
 -- option: words_insert
-INSERT INTO ticket_words (ticket, words)
+INSERT INTO search_waiting (ticket, words)
 SELECT j.number, j.words
 FROM JSON_TABLE(%s, '$[*]' COLUMNS (
         number bigint PATH '$[0]',
         words mediumtext CHARACTER SET utf8mb4 PATH '$[1]')) AS j
-ON DUPLICATE KEY UPDATE ticket = ticket_words.ticket
+ON DUPLICATE KEY UPDATE ticket = search_waiting.ticket
 
 -- FORCE INDEX, here and below: of a small table MariaDB would rather read all rows, and lock them.
 -- option: mail_insert
@@ -323,10 +323,10 @@ LIMIT %lld OFFSET %lld
 
 -- The index of words (hs_segment.h). Whether hundreds of tickets wait for it: counts no further.
 -- name: index_waiting_count
-SELECT count(*) FROM (SELECT 1 FROM ticket_words LIMIT %lld) AS w
+SELECT count(*) FROM (SELECT 1 FROM search_waiting LIMIT %lld) AS w
 
 -- name: index_waiting
-SELECT ticket, words FROM ticket_words ORDER BY ticket LIMIT %lld
+SELECT ticket, words FROM search_waiting ORDER BY ticket LIMIT %lld
 
 -- Of tickets from a number to another: when the last was created, and by how much one was created
 -- earlier than another of a lower number. The first value is when the last ticket below was.
@@ -338,7 +338,7 @@ FROM (SELECT created_us, max(created_us) OVER (ORDER BY number) AS us
 -- Who moves tickets into a segment takes them and the segments that are merged with them away, or,
 -- where somebody else was first, does nothing. JSON arrays of numbers and of segments.
 -- name: index_take_waiting
-DELETE w FROM JSON_TABLE(%s, '$[*]' COLUMNS (number bigint PATH '$')) AS j STRAIGHT_JOIN ticket_words AS w
+DELETE w FROM JSON_TABLE(%s, '$[*]' COLUMNS (number bigint PATH '$')) AS j STRAIGHT_JOIN search_waiting AS w
     FORCE INDEX (PRIMARY) ON w.ticket = j.number
 
 -- name: index_take_segments
@@ -370,7 +370,7 @@ SELECT postings FROM search_page WHERE segment = %lld ORDER BY page
 
 -- A search. Which tickets that wait have all words.
 -- fragment: search_waiting
-SELECT w.ticket FROM ticket_words AS w WHERE true
+SELECT w.ticket FROM search_waiting AS w WHERE true
 
 -- fragment: search_waiting_word
 AND instr(w.words, concat(' ', %s)) > 0
@@ -380,11 +380,11 @@ AND instr(w.words, concat(' ', %s)) > 0
 -- name: search_range
 SELECT (SELECT created_us FROM ticket AS t FORCE INDEX (ticket_created)
         WHERE created_us >= %lld
-        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        AND NOT EXISTS (SELECT 1 FROM search_waiting AS w WHERE w.ticket = t.number)
         ORDER BY created_us, number LIMIT 1),
        (SELECT created_us FROM ticket AS t FORCE INDEX (ticket_created)
         WHERE created_us <= %lld
-        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        AND NOT EXISTS (SELECT 1 FROM search_waiting AS w WHERE w.ticket = t.number)
         ORDER BY created_us DESC, number DESC LIMIT 1),
        (SELECT coalesce(max(disorder_us), 0) FROM search_segment)
 

@@ -44,7 +44,7 @@ WITH now AS MATERIALIZED (
     ON CONFLICT (id) DO NOTHING
     RETURNING id, number, created_us, email
 ), waiting AS (
-    INSERT INTO ticket_words (ticket, words)
+    INSERT INTO search_waiting (ticket, words)
     SELECT s.number, w.words FROM stored AS s JOIN item USING (id) JOIN word AS w USING (ordinal)
 ), mailed AS (
     INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language,
@@ -95,7 +95,7 @@ WITH now AS MATERIALIZED (
     ON CONFLICT (id) DO NOTHING
     RETURNING id, number, created_us, email
 ), waiting AS (
-    INSERT INTO ticket_words (ticket, words)
+    INSERT INTO search_waiting (ticket, words)
     SELECT s.number, w.words FROM stored AS s JOIN item USING (id) JOIN word AS w USING (ordinal)
 ), mailed AS (
     INSERT INTO mail (ticket, kind, site, recipient, recipient_key, recipient_domain, language,
@@ -398,10 +398,10 @@ LIMIT %lld OFFSET %lld
 
 -- The index of words (hs_segment.h). Whether hundreds of tickets wait for it: counts no further.
 -- name: index_waiting_count
-SELECT count(*) FROM (SELECT 1 FROM ticket_words LIMIT %lld) AS w
+SELECT count(*) FROM (SELECT 1 FROM search_waiting LIMIT %lld) AS w
 
 -- name: index_waiting
-SELECT ticket, words FROM ticket_words ORDER BY ticket LIMIT %lld
+SELECT ticket, words FROM search_waiting ORDER BY ticket LIMIT %lld
 
 -- Of tickets from a number to another: when the last was created, and by how much one was created
 -- earlier than another of a lower number. The first value is when the last ticket below was.
@@ -413,7 +413,7 @@ FROM (SELECT created_us, max(created_us) OVER (ORDER BY number) AS us
 -- Who moves tickets into a segment takes them and the segments that are merged with them away, or,
 -- where somebody else was first, does nothing. JSON arrays of numbers and of segments.
 -- name: index_take_waiting
-DELETE FROM ticket_words WHERE ticket IN
+DELETE FROM search_waiting WHERE ticket IN
     (SELECT CAST(v AS bigint) FROM jsonb_array_elements_text(CAST(%s AS jsonb)) AS j (v))
 
 -- name: index_take_segments
@@ -442,7 +442,7 @@ SELECT postings FROM search_page WHERE segment = %lld ORDER BY page
 
 -- A search. Which tickets that wait have all words.
 -- fragment: search_waiting
-SELECT w.ticket FROM ticket_words AS w WHERE true
+SELECT w.ticket FROM search_waiting AS w WHERE true
 
 -- fragment: search_waiting_word
 AND strpos(w.words, ' ' || CAST(%s AS text)) > 0
@@ -452,11 +452,11 @@ AND strpos(w.words, ' ' || CAST(%s AS text)) > 0
 -- name: search_range
 SELECT (SELECT created_us FROM ticket AS t
         WHERE created_us >= %lld
-        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        AND NOT EXISTS (SELECT 1 FROM search_waiting AS w WHERE w.ticket = t.number)
         ORDER BY created_us, number LIMIT 1),
        (SELECT created_us FROM ticket AS t
         WHERE created_us <= %lld
-        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        AND NOT EXISTS (SELECT 1 FROM search_waiting AS w WHERE w.ticket = t.number)
         ORDER BY created_us DESC, number DESC LIMIT 1),
        (SELECT coalesce(max(disorder_us), 0) FROM search_segment)
 

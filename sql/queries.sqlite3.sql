@@ -55,7 +55,7 @@ FROM json_each(%s) AS j CROSS JOIN ticket AS t ON t.id = j.value->>0
 
 -- What a search finds new tickets by: [number, words].
 -- option: words_insert
-INSERT INTO ticket_words (ticket, words) SELECT value->>0, value->>1 FROM json_each(%s)
+INSERT INTO search_waiting (ticket, words) SELECT value->>0, value->>1 FROM json_each(%s)
 
 -- The mails of a batch [ticket id, kind, site, recipient_key, recipient_domain, language,
 -- why suppressed or null, random part of the Message-ID], for the tickets that are there.
@@ -249,10 +249,10 @@ LIMIT %lld OFFSET %lld
 
 -- The index of words (hs_segment.h). Whether hundreds of tickets wait for it: counts no further.
 -- name: index_waiting_count
-SELECT count(*) FROM (SELECT 1 FROM ticket_words LIMIT %lld)
+SELECT count(*) FROM (SELECT 1 FROM search_waiting LIMIT %lld)
 
 -- name: index_waiting
-SELECT ticket, words FROM ticket_words ORDER BY ticket LIMIT %lld
+SELECT ticket, words FROM search_waiting ORDER BY ticket LIMIT %lld
 
 -- Of tickets from a number to another: when the last was created, and by how much one was created
 -- earlier than another of a lower number. The first value is when the last ticket below was.
@@ -264,7 +264,7 @@ FROM (SELECT created_us, max(created_us) OVER (ORDER BY number) AS us
 -- Who moves tickets into a segment takes them and the segments that are merged with them away, or,
 -- where somebody else was first, does nothing. JSON arrays of numbers and of segments.
 -- name: index_take_waiting
-DELETE FROM ticket_words WHERE ticket IN (SELECT value FROM json_each(%s))
+DELETE FROM search_waiting WHERE ticket IN (SELECT value FROM json_each(%s))
 
 -- name: index_take_segments
 DELETE FROM search_segment WHERE id IN (SELECT value FROM json_each(%s))
@@ -289,7 +289,7 @@ SELECT postings FROM search_page WHERE segment = %lld ORDER BY page
 
 -- A search. Which tickets that wait have all words.
 -- fragment: search_waiting
-SELECT w.ticket FROM ticket_words AS w WHERE true
+SELECT w.ticket FROM search_waiting AS w WHERE true
 
 -- fragment: search_waiting_word
 AND instr(w.words, ' ' || %s) > 0
@@ -299,11 +299,11 @@ AND instr(w.words, ' ' || %s) > 0
 -- name: search_range
 SELECT (SELECT created_us FROM ticket AS t INDEXED BY ticket_created
         WHERE created_us >= %lld
-        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        AND NOT EXISTS (SELECT 1 FROM search_waiting AS w WHERE w.ticket = t.number)
         ORDER BY created_us, number LIMIT 1),
        (SELECT created_us FROM ticket AS t INDEXED BY ticket_created
         WHERE created_us <= %lld
-        AND NOT EXISTS (SELECT 1 FROM ticket_words AS w WHERE w.ticket = t.number)
+        AND NOT EXISTS (SELECT 1 FROM search_waiting AS w WHERE w.ticket = t.number)
         ORDER BY created_us DESC, number DESC LIMIT 1),
        (SELECT coalesce(max(disorder_us), 0) FROM search_segment)
 

@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS ticket (
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin COMMENT 'mod_helpsupport 1752396907 0';
 
 -- The index of words, and the words that wait for it.
-CREATE TABLE IF NOT EXISTS ticket_words (
+CREATE TABLE IF NOT EXISTS search_waiting (
     ticket bigint     NOT NULL PRIMARY KEY,
     words  mediumtext NOT NULL
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;

@@ -27,7 +27,7 @@ CREATE INDEX ticket_user ON ticket (user_id, created_us, number, updated_us, sta
 CREATE INDEX ticket_email ON ticket (email_key, created_us, number, updated_us, status);
 
 -- The index of words, and the words that wait for it, which come and go.
-CREATE TABLE ticket_words (
+CREATE TABLE search_waiting (
     ticket bigint NOT NULL PRIMARY KEY,
     words  text   NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);

@@ -50,8 +50,9 @@ CREATE INDEX ticket_email ON ticket (email_key, created_us, number, updated_us, 
 -- here, between spaces, and a search looks through all of them. The mail process moves them into the
 -- index below, hundreds of tickets at once (hs_store_index.c). No full-text index of a database does
 -- what the contract says: each has its own idea of a word, and none can say quickly that two common
--- words hardly ever meet.
-CREATE TABLE ticket_words (
+-- words hardly ever meet. Not named as the table of version 1 was (ticket_words): an httpd of that
+-- version that still runs would otherwise go on to put words of another form here.
+CREATE TABLE search_waiting (
     ticket INTEGER PRIMARY KEY,
     words  TEXT    NOT NULL
 ) STRICT;

@@ -75,7 +75,7 @@ my %columns = (
     mail => [qw(id ticket kind site recipient recipient_key recipient_domain language state detail
         state_us created_us next_us claims tries lease_token owner passed_us message_id message)],
     admin_token => [qw(digest name scopes created_us expires_us revoked_us last_used_us)],
-    ticket_words => [qw(ticket words)],
+    search_waiting => [qw(ticket words)],
     search_segment => [qw(id tickets from_number to_number last_us disorder_us fences)],
     search_page => [qw(segment page postings)],
 );
@@ -400,7 +400,7 @@ INSERT INTO idempotency_key SELECT 'guest', 'k' || number, '', id, created_us FR
     WHERE number % 4 = 1;
 COMMIT;
 END
-    my $words = q{INSERT INTO ticket_words SELECT number, ' tracking customer' || number FROM ticket };
+    my $words = q{INSERT INTO search_waiting SELECT number, ' tracking customer' || number FROM ticket };
     sql($database, $words . 'WHERE number > 100');
     is((run_ctl($database, 'db', 'init'))[0], 0, 'the index is made');
     sql($database, $words . 'WHERE number <= 100');

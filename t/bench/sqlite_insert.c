@@ -111,7 +111,7 @@ int main(int argc, char **argv)
                    "recipient_domain, language, state, detail, state_us, created_us, next_us, "
                    "message_id) VALUES (?1, 'confirmation', '127.0.0.1', ?2, ?2, 'example.org', "
                    "'en', 'suppressed', 'mail off', ?3, ?3, ?3, 'hs.' || ?4)");
-    words = prepare("INSERT INTO ticket_words (ticket, words) VALUES (?1, ?2)");
+    words = prepare("INSERT INTO search_waiting (ticket, words) VALUES (?1, ?2)");
     srand48(time(NULL));
     start = now();
     end = start + strtod(argv[3], NULL);

@@ -115,7 +115,7 @@ sub fill_sqlite3 {
         my ($ticket) = @_;
         my $values = join ', ', map { "'$ticket->{$_}'" } @COLUMNS;
         print $out "INSERT INTO ticket ($columns) VALUES ($values);\n",
-            "INSERT INTO ticket_words (ticket, words) VALUES ($ticket->{number}, '$ticket->{words}');\n";
+            "INSERT INTO search_waiting (ticket, words) VALUES ($ticket->{number}, '$ticket->{words}');\n";
     });
     print $out "COMMIT;\nANALYZE;\nPRAGMA wal_checkpoint(TRUNCATE);\n";
     close $out or die "sqlite3 failed\n";
@@ -140,11 +140,11 @@ sub fill_pgsql {
     my ($hs, $count) = @_;
     my $columns = join ', ', @COLUMNS;
     copy_pgsql($hs, "ticket ($columns)", $count, sub { join("\t", @{$_[0]}{@COLUMNS}) . "\n" });
-    copy_pgsql($hs, 'ticket_words (ticket, words)', $count, sub { "$_[0]{number}\t$_[0]{words}\n" });
+    copy_pgsql($hs, 'search_waiting (ticket, words)', $count, sub { "$_[0]{number}\t$_[0]{words}\n" });
     $hs->sql("SELECT setval(pg_get_serial_sequence('ticket', 'number'), $count)");
     $hs->sql('VACUUM ANALYZE ticket');
     init($hs);
-    $hs->sql('VACUUM ticket_words, search_segment, search_page');
+    $hs->sql('VACUUM search_waiting, search_segment, search_page');
 }
 
 sub load_mysql {
@@ -159,10 +159,10 @@ sub fill_mysql {
     my ($hs, $count) = @_;
     my $columns = join ', ', @COLUMNS;
     load_mysql($hs, "ticket ($columns)", $count, sub { join("\t", @{$_[0]}{@COLUMNS}) . "\n" });
-    load_mysql($hs, 'ticket_words (ticket, words)', $count,
+    load_mysql($hs, 'search_waiting (ticket, words)', $count,
         sub { "$_[0]{number}\t$_[0]{words}\n" });
     init($hs);
-    $hs->sql('ANALYZE TABLE ticket, ticket_words');
+    $hs->sql('ANALYZE TABLE ticket, search_waiting');
 }
 
 # Fill the empty database of $hs (made by HS->prepare) with so many tickets.

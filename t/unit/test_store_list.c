@@ -284,7 +284,7 @@ static void test_index(const fixture *f)
            "some segments are there");
     tap_ok(atoi(fixture_ask(f, "SELECT max(disorder_us) FROM search_segment")) > 3000,
            "of tickets that were created in another order than that of their numbers");
-    tap_ok(atoi(fixture_ask(f, "SELECT count(*) FROM ticket_words")) > 5, "some tickets wait");
+    tap_ok(atoi(fixture_ask(f, "SELECT count(*) FROM search_waiting")) > 5, "some tickets wait");
 }
 
 static void test_model(fixture *f)
