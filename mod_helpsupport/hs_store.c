@@ -16,13 +16,14 @@ typedef struct sql_table {
     const char *driver;
     const char *const *sql;
     const char *const *schema;
+    const char *const *const *migrations;
     int is_made_on_first_use;
 } sql_table;
 
 static const sql_table sql_tables[] = {
-    {"sqlite3", hs_sql_sqlite3, hs_schema_sqlite3, 1},
-    {"pgsql", hs_sql_pgsql, hs_schema_pgsql, 0},
-    {"mysql", hs_sql_mysql, hs_schema_mysql, 0},
+    {"sqlite3", hs_sql_sqlite3, hs_schema_sqlite3, hs_migrations_sqlite3, 1},
+    {"pgsql", hs_sql_pgsql, hs_schema_pgsql, hs_migrations_pgsql, 0},
+    {"mysql", hs_sql_mysql, hs_schema_mysql, hs_migrations_mysql, 0},
 };
 
 static const sql_table *find_table(const char *driver)
@@ -35,16 +36,17 @@ static const sql_table *find_table(const char *driver)
     return NULL;
 }
 
-typedef enum schema_state { SCHEMA_IS_OURS = 0, SCHEMA_IS_ABSENT } schema_state;
+/* The version of the schema where there is none, or not the whole of one. */
+#define NO_VERSION 0
 
-/* Look what the database holds. HS_CONFIGURATION where we must not touch it. */
-static hs_error *look_at_schema(hs_store *store, hs_conn *conn, schema_state *state,
+/* Look what the database holds: a schema of ours of *version, which may be an earlier one. Or
+ * HS_CONFIGURATION where we must not touch it. */
+static hs_error *look_at_schema(hs_store *store, hs_conn *conn, apr_int64_t *version,
                                 apr_pool_t *pool)
 {
     hs_rows *rows;
     hs_error *error = hs_conn_ask(conn, &rows, hs_store_sql(store, HS_SQL_SCHEMA_STATE), pool);
     apr_int64_t application;
-    apr_int64_t version;
 
     if (error) {
         return error;
@@ -54,25 +56,19 @@ static hs_error *look_at_schema(hs_store *store, hs_conn *conn, schema_state *st
                              hs_rows_text(rows, 0, 3));
     }
     application = hs_rows_number(rows, 0, 0);
-    version = hs_rows_number(rows, 0, 1);
-    if (application == HS_SCHEMA_APPLICATION && version == HS_SCHEMA_VERSION) {
-        *state = SCHEMA_IS_OURS;
-        return NULL;
-    }
-    if (application == HS_SCHEMA_APPLICATION && version > HS_SCHEMA_VERSION) {
+    *version = hs_rows_number(rows, 0, 1);
+    if (application == HS_SCHEMA_APPLICATION && *version > HS_SCHEMA_VERSION) {
         return hs_error_make(pool, HS_CONFIGURATION,
                              "the database's schema is version %" APR_INT64_T_FMT
                              ", made by a newer mod_helpsupport; this one knows version %d: "
                              "install the newer one",
-                             version, HS_SCHEMA_VERSION);
+                             *version, HS_SCHEMA_VERSION);
     }
-    /* MariaDB can't undo half a schema; it is gone on with. */
-    if (application == HS_SCHEMA_APPLICATION && version == 0) {
-        *state = SCHEMA_IS_ABSENT;
+    /* MariaDB can't undo half a schema, whose version is 0; it is gone on with. */
+    if (application == HS_SCHEMA_APPLICATION && *version >= NO_VERSION) {
         return NULL;
     }
-    if (application == 0 && version == 0 && hs_rows_number(rows, 0, 2) == 0) {
-        *state = SCHEMA_IS_ABSENT;
+    if (application == 0 && *version == NO_VERSION && hs_rows_number(rows, 0, 2) == 0) {
         return NULL;
     }
     return hs_error_make(pool, HS_CONFIGURATION,
@@ -80,34 +76,70 @@ static hs_error *look_at_schema(hs_store *store, hs_conn *conn, schema_state *st
                          "database of its own");
 }
 
+/* Whether this program may make or migrate the schema now. */
+static hs_error *check_may_change(const hs_store *store, apr_int64_t version, apr_pool_t *pool)
+{
+    if (version == NO_VERSION && !store->makes_schema) {
+        return hs_error_make(pool, HS_CONFIGURATION,
+                             "the tables of mod_helpsupport are not all there yet: make them with "
+                             "helpsupportctl db init");
+    }
+    if (version != NO_VERSION && version < HS_SCHEMA_VERSION && !store->migrates_schema) {
+        return hs_error_make(pool, HS_CONFIGURATION,
+                             "the database's schema is version %" APR_INT64_T_FMT
+                             ", this mod_helpsupport needs version %d: run helpsupportctl db init "
+                             "(httpd of the former version must be stopped)",
+                             version, HS_SCHEMA_VERSION);
+    }
+    return NULL;
+}
+
 /* Where the transaction alone doesn't keep a second process away. MariaDB's 0 is a lock that did
- * not come; PostgreSQL waits, and answers nothing. */
+ * not come; PostgreSQL waits until it ends the statement. */
 static hs_error *lock_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
 {
     const char *lock = hs_store_sql(store, HS_SQL_SCHEMA_LOCK);
     hs_rows *rows;
     hs_error *error = lock ? hs_conn_ask(conn, &rows, lock, pool) : NULL;
 
-    if (lock && !error && strcmp(hs_rows_text(rows, 0, 0), "0") == 0) {
+    if (error && error->code == HS_DB_LOST) {
+        return error;
+    }
+    if (error || (lock && strcmp(hs_rows_text(rows, 0, 0), "0") == 0)) {
         return hs_error_make(pool, HS_UNAVAILABLE,
-                             "another process is making the tables: try again");
+                             "another process is making or migrating the tables: try again%s%s",
+                             error ? "; " : "", error ? error->text : "");
+    }
+    return NULL;
+}
+
+static hs_error *make_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
+{
+    hs_error *error = NULL;
+
+    for (int i = 0; !error && store->schema[i]; i++) {
+        error = hs_conn_execute(conn, store->schema[i], pool);
     }
     return error;
 }
 
 /* In a transaction of its own, so that nobody sees half a schema; two processes that come at once
  * find out inside it who was first. */
-static hs_error *make_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
+static hs_error *change_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
 {
-    schema_state state = SCHEMA_IS_OURS;
+    apr_int64_t version = NO_VERSION;
     hs_rows *ignored;
     hs_error *error = lock_schema(store, conn, pool);
 
     if (!error) {
-        error = look_at_schema(store, conn, &state, pool);
+        error = look_at_schema(store, conn, &version, pool);
     }
-    for (int i = 0; !error && state == SCHEMA_IS_ABSENT && store->schema[i]; i++) {
-        error = hs_conn_execute(conn, store->schema[i], pool);
+    if (!error) {
+        error = check_may_change(store, version, pool);
+    }
+    if (!error) {
+        error = version == NO_VERSION ? make_schema(store, conn, pool)
+                                      : hs_store_migrate(store, conn, version, pool);
     }
     if (!error && hs_store_sql(store, HS_SQL_SCHEMA_UNLOCK)) {
         error = hs_conn_ask(conn, &ignored, hs_store_sql(store, HS_SQL_SCHEMA_UNLOCK), pool);
@@ -119,22 +151,20 @@ static hs_error *make_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
 static hs_error *greet(void *baton, hs_conn *conn, apr_time_t deadline, apr_pool_t *pool)
 {
     hs_store *store = baton;
-    schema_state state = SCHEMA_IS_OURS;
-    hs_error *error = look_at_schema(store, conn, &state, pool);
+    apr_int64_t version = NO_VERSION;
+    hs_error *error = look_at_schema(store, conn, &version, pool);
 
-    if (error || state == SCHEMA_IS_OURS) {
+    if (error || version == HS_SCHEMA_VERSION) {
         return error;
     }
-    if (!store->makes_schema) {
-        return hs_error_make(pool, HS_CONFIGURATION,
-                             "the tables of mod_helpsupport are not all there yet: make them with "
-                             "helpsupportctl db init");
+    error = check_may_change(store, version, pool);
+    if (!error) {
+        error = hs_db_begin(store->db, conn, deadline, pool);
     }
-    error = hs_db_begin(store->db, conn, deadline, pool);
     if (error) {
         return error;
     }
-    error = make_schema(store, conn, pool);
+    error = change_schema(store, conn, pool);
     if (error) {
         hs_db_rollback(store->db, conn);
         return error;
@@ -182,6 +212,7 @@ hs_error *hs_store_create(hs_store **out, const hs_db_opts *opts, void (*committ
     }
     store->sql = table->sql;
     store->schema = table->schema;
+    store->migrations = table->migrations;
     store->makes_schema = table->is_made_on_first_use;
     store->sample = HS_STORE_SAMPLE;
     store->waiting_min = HS_STORE_WAITING_MIN;
@@ -207,11 +238,11 @@ static hs_error *prepare_all(hs_store *store, hs_conn *conn, void *baton, apr_po
     return NULL;
 }
 
-/* Every new connection then makes the schema where it is absent, so connecting is all there is to
- * do. */
+/* Every new connection then makes or migrates the schema, so connecting is all there is to do. */
 hs_error *hs_store_init(hs_store *store, apr_pool_t *pool)
 {
     store->makes_schema = 1;
+    store->migrates_schema = 1;
     return hs_store_read(store, prepare_all, NULL, pool);
 }
 

@@ -31,8 +31,11 @@ typedef struct hs_store {
     const char *const *sql;    /* of this database, by HS_SQL_* (hs_sql.h) */
     const char *const *schema; /* its statements, up to NULL */
     int makes_schema;          /* where there is none; else that is an error */
+    int migrates_schema;       /* where it is an earlier version; else likewise */
     int sample;                /* HS_STORE_SAMPLE; a test of few tickets takes fewer, */
     int waiting_min;           /* and of HS_STORE_WAITING_MIN likewise */
+    /* Lists like `schema`, by the version that each leaves. */
+    const char *const *const *migrations;
     hs_group *submissions;
     hs_group *changes;
     hs_group *lookups; /* of a server */
@@ -42,6 +45,11 @@ typedef struct hs_store {
 
 /* Something to do with a connection. Must be repeatable from its start. */
 typedef hs_error *hs_store_work(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool);
+
+/* Migrate the schema from an earlier version to HS_SCHEMA_VERSION, inside a transaction and under
+ * the schema's lock. The transaction's statements may then take as long as they take. */
+hs_error *hs_store_migrate(hs_store *store, hs_conn *conn, apr_int64_t version,
+                           apr_pool_t *pool) HS_MUSTCHECK;
 
 /* All words (hs_utf8_words) of a ticket, a space before each, as a JSON string. */
 const char *hs_store_words(const hs_ticket *ticket, apr_pool_t *pool);

@@ -4,7 +4,8 @@
 #
 # A file without a driver in its name (copy.sql) holds named blocks for every database, one with it
 # (queries.DRIVER.sql) those of that one, which replace blocks of the same name; schema.DRIVER.sql is
-# a list of statements. "-- name: x" starts a whole statement, HS_SQL_X; "-- fragment: x" a piece of
+# a list of statements, and migrate.DRIVER.sql one for each earlier version, after "-- from: 1".
+# "-- name: x" starts a whole statement, HS_SQL_X; "-- fragment: x" a piece of
 # one, which can't be prepared alone. Each driver has to have each of them. "-- option: x" is a
 # statement that a driver may lack: NULL; "-- command: x" likewise, one that no database prepares, and
 # "-- extra: x" a fragment. Other lines that begin with "--" are comments, but for the one in a schema
@@ -23,6 +24,15 @@ function quoted(text) {
     return "\"" text "\""
 }
 
+# A list of statements, up to 0.
+function print_list(name, list,    i) {
+    printf "static const char *const %s[] = {\n", name
+    for (i = 1; i <= statement_count[list]; i++) {
+        print "    " quoted(statements[list, i]) ","
+    }
+    print "    0};"
+}
+
 function add_name(name, is_fragment) {
     if (name in kind) {
         if (kind[name] != is_fragment) {
@@ -39,6 +49,8 @@ FNR == 1 {
     statement = ""
     parts = split(FILENAME, part, /[\/.]/)
     is_schema = part[parts - 1] == "schema" || part[parts - 2] == "schema"
+    is_migration = part[parts - 2] == "migrate"
+    from = 0
     driver = FILENAME ~ /\.[a-z0-9]+\.sql$/ ? part[parts - 1] : "*"
     if (driver != "*") {
         drivers[driver] = 1
@@ -51,7 +63,12 @@ FNR == 1 {
     next
 }
 
-/^-- (name|fragment|option|command|extra): [a-z][a-z0-9_]*$/ && !is_schema {
+/^-- from: [1-9][0-9]*$/ && is_migration {
+    from = $3
+    next
+}
+
+/^-- (name|fragment|option|command|extra): [a-z][a-z0-9_]*$/ && !is_schema && !is_migration {
     block = $3
     is_whole = $2 == "name:" || $2 == "option:"
     add_name(block, !is_whole)
@@ -67,12 +84,13 @@ FNR == 1 {
 
 /^ *--/ || /^ *$/ { next }
 
-is_schema {
+is_schema || is_migration {
     sub(/ +-- .*$/, "")
     statement = statement (statement == "" ? "" : "\n") $0
     if (/;$/) {
         sub(/;$/, "", statement)
-        schema[driver, ++schema_count[driver]] = statement
+        list = driver (is_migration ? "_" from : "")
+        statements[list, ++statement_count[list]] = statement
         statement = ""
     }
     next
@@ -134,11 +152,21 @@ END {
                 printf "    [HS_SQL_%s] = %s,\n", toupper(name), quoted(text[from, name])
             }
         }
-        printf "};\n\nstatic const char *const hs_schema_%s[] = {\n", driver
-        for (i = 1; i <= schema_count[driver]; i++) {
-            print "    " quoted(schema[driver, i]) ","
+        print "};\n"
+        print_list("hs_schema_" driver, driver)
+        for (v = 1; v < version[driver]; v++) {
+            if (!statement_count[driver "_" v]) {
+                printf "migrate.%s.sql does not tell how to leave version %d\n", driver, v \
+                    >"/dev/stderr"
+                exit 1
+            }
+            print_list("hs_migration_" driver "_" v, driver "_" v)
         }
-        print "    0};"
+        printf "static const char *const *const hs_migrations_%s[] = {0", driver
+        for (v = 1; v < version[driver]; v++) {
+            printf ", hs_migration_%s_%d", driver, v
+        }
+        print "}; /* by the version that is left */"
     }
     print "#endif\n\n#endif"
 }
