@@ -36,7 +36,7 @@ my $whole = schema_of($server->{last});
 
 subtest 'db init goes on where a lost connection ended it' => sub {
     my $proxy = HSProxy->start($server->{port});
-    for my $count (1 .. 22) {
+    for my $count (1 .. 24) {
         (my $db = $server->database) =~ s/port=\d+/port=$proxy->{port}/;
         $proxy->mode("once $count");
         my ($status, $out, $err) = init($db);
@@ -89,7 +89,7 @@ subtest 'what is no schema of ours, or not whole, is not served' => sub {
     refuses($hs, qr/not all there yet.*helpsupportctl db init/, 'half a schema');
     is((init($hs->{db}))[0], 0, 'db init completes it');
     works($hs);
-    $server->sql("ALTER TABLE ticket COMMENT '$mark 2'; KILL USER helpsupport", $name);
+    $server->sql("ALTER TABLE ticket COMMENT '$mark 3'; KILL USER helpsupport", $name);
     refuses($hs, qr/made by a newer mod_helpsupport/, 'a newer one');
     $server->sql("ALTER TABLE ticket COMMENT 'tickets'; KILL USER helpsupport", $name);
     refuses($hs, qr/belongs to another program/, 'another program\'s');
