@@ -2,10 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_fixture.h"
 
-#include "hs_email.h"
+#include "list_model.h"
 #include "hs_store_index.h"
 #include "hs_store_int.h"
-#include "hs_utf8.h"
 
 #define TICKETS 400
 
@@ -80,99 +79,6 @@ static void fill(fixture *f)
     }
 }
 
-static const hs_ticket *at(const apr_array_header_t *tickets, int i)
-{
-    return APR_ARRAY_IDX(tickets, i, const hs_ticket *);
-}
-
-/* Whether `text` begins with `word`, ignoring the case of ASCII letters. */
-static int begins_with(const char *text, const char *word)
-{
-    for (; *word; word++, text++) {
-        int a = *text >= 'A' && *text <= 'Z' ? *text + 32 : *text;
-        int b = *word >= 'A' && *word <= 'Z' ? *word + 32 : *word;
-
-        if (a != b) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static int has_word(const hs_ticket *ticket, const char *word, apr_pool_t *pool)
-{
-    const char *all =
-        apr_pstrcat(pool, ticket->name, " ", ticket->email, " ", ticket->message, NULL);
-    const apr_array_header_t *found = hs_utf8_words(all, pool);
-
-    for (int i = 0; i < found->nelts; i++) {
-        if (begins_with(APR_ARRAY_IDX(found, i, const char *), word)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int matches(const hs_ticket *ticket, const hs_list *list, apr_pool_t *pool)
-{
-    if ((list->statuses && !(list->statuses & (1u << ticket->status))) ||
-        (list->user_id && strcmp(list->user_id, ticket->user_id) != 0) ||
-        (list->email && strcmp(list->email, hs_email_fold(ticket->email, pool)) != 0) ||
-        (list->has_created_after && ticket->created_us < list->created_after_us) ||
-        (list->has_created_before && ticket->created_us >= list->created_before_us) ||
-        (list->has_updated_after && ticket->updated_us < list->updated_after_us)) {
-        return 0;
-    }
-    for (int i = 0; list->words && i < list->words->nelts; i++) {
-        if (!has_word(ticket, APR_ARRAY_IDX(list->words, i, const char *), pool)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static apr_int64_t key_of(const hs_ticket *ticket, hs_sort sort)
-{
-    return sort == HS_SORT_UPDATED ? ticket->updated_us : ticket->created_us;
-}
-
-/* Whether `one` comes before `other` in the list's order. */
-static int comes_first(const hs_ticket *one, const hs_ticket *other, const hs_list *list)
-{
-    apr_int64_t a = key_of(one, list->sort);
-    apr_int64_t b = key_of(other, list->sort);
-
-    if (a == b) {
-        a = one->number;
-        b = other->number;
-    }
-    return list->descending ? a > b : a < b;
-}
-
-/* All tickets that the list should have, in order. */
-static apr_array_header_t *expected(const apr_array_header_t *all, const hs_list *list,
-                                    apr_pool_t *pool)
-{
-    apr_array_header_t *out = apr_array_make(pool, all->nelts, sizeof(const hs_ticket *));
-
-    for (int i = 0; i < all->nelts; i++) {
-        const hs_ticket **tickets;
-        int place = out->nelts;
-
-        if (!matches(at(all, i), list, pool)) {
-            continue;
-        }
-        APR_ARRAY_PUSH(out, const hs_ticket *) = at(all, i);
-        tickets = (const hs_ticket **)out->elts;
-        while (place > 0 && comes_first(at(all, i), tickets[place - 1], list)) {
-            tickets[place] = tickets[place - 1];
-            place--;
-        }
-        tickets[place] = at(all, i);
-    }
-    return out;
-}
-
 static void make_list(hs_list *list, const apr_array_header_t *all, apr_pool_t *pool)
 {
     memset(list, 0, sizeof(*list));
@@ -187,68 +93,15 @@ static void make_list(hs_list *list, const apr_array_header_t *all, apr_pool_t *
         }
     }
     list->has_created_after = !pick(3);
-    list->created_after_us = at(all, (int)pick(TICKETS))->created_us;
+    list->created_after_us = model_at(all, (int)pick(TICKETS))->created_us;
     list->has_created_before = !pick(3);
-    list->created_before_us = at(all, (int)pick(TICKETS))->created_us;
+    list->created_before_us = model_at(all, (int)pick(TICKETS))->created_us;
     list->has_updated_after = !pick(3);
-    list->updated_after_us = at(all, (int)pick(TICKETS))->updated_us;
+    list->updated_after_us = model_at(all, (int)pick(TICKETS))->updated_us;
     list->sort = pick(2) ? HS_SORT_UPDATED : HS_SORT_CREATED;
     list->descending = (int)pick(2);
     list->count = pick(2) ? HS_COUNT_EXACT : HS_COUNT_CAPPED;
     list->count_cap = 1 + (apr_int64_t)pick(200);
-}
-
-static int same_total(const hs_page *page, const hs_list *list, int total)
-{
-    if (list->count == HS_COUNT_EXACT || total <= list->count_cap) {
-        return page->total == total && !page->total_is_capped;
-    }
-    return page->total == list->count_cap && page->total_is_capped;
-}
-
-/* Whether `page` is what stands from `skip` on. */
-static int same_page(const hs_page *page, const apr_array_header_t *want, int skip, int limit)
-{
-    int rest = want->nelts > skip ? want->nelts - skip : 0;
-    int count = rest < limit ? rest : limit;
-
-    if (page->tickets->nelts != count || page->has_more != (rest > limit)) {
-        return 0;
-    }
-    for (int i = 0; i < count; i++) {
-        const hs_ticket *got = at(page->tickets, i);
-        const hs_ticket *wanted = at(want, skip + i);
-
-        if (got->number != wanted->number || strcmp(got->id, wanted->id) != 0 ||
-            strcmp(got->message, wanted->message) != 0 || got->version != wanted->version) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static int follow_cursor(fixture *f, hs_list *list, const apr_array_header_t *want,
-                         apr_pool_t *pool)
-{
-    int seen = 0;
-
-    for (;;) {
-        hs_page page;
-        const hs_ticket *last;
-
-        if (!fixture_worked(hs_store_list(f->store, &page, list, pool)) ||
-            !same_page(&page, want, seen, list->limit) || !same_total(&page, list, want->nelts)) {
-            return 0;
-        }
-        seen += page.tickets->nelts;
-        if (!page.has_more) {
-            return seen == want->nelts;
-        }
-        last = at(page.tickets, page.tickets->nelts - 1);
-        list->has_cursor = 1;
-        list->cursor_us = key_of(last, list->sort);
-        list->cursor_number = last->number;
-    }
 }
 
 static int read_skipped(fixture *f, hs_list *list, const apr_array_header_t *want, apr_pool_t *pool)
@@ -259,8 +112,9 @@ static int read_skipped(fixture *f, hs_list *list, const apr_array_header_t *wan
     list->has_skip = 1;
     list->skip = pick(8) ? pick(TICKETS) : APR_INT64_MAX;
     return fixture_worked(hs_store_list(f->store, &page, list, pool)) &&
-           same_page(&page, want, list->skip > TICKETS ? TICKETS : (int)list->skip, list->limit) &&
-           same_total(&page, list, want->nelts);
+           model_same_page(&page, want, list->skip > TICKETS ? TICKETS : (int)list->skip,
+                           list->limit) &&
+           model_same_total(&page, list, want->nelts);
 }
 
 static apr_array_header_t *read_all(fixture *f)
@@ -272,7 +126,7 @@ static apr_array_header_t *read_all(fixture *f)
         abort();
     }
     tap_is_int(page.tickets->nelts, TICKETS, "the default list has all tickets");
-    tap_is_int(at(page.tickets, 0)->number, TICKETS, "the newest first");
+    tap_is_int(model_at(page.tickets, 0)->number, TICKETS, "the newest first");
     tap_is_int(page.total, TICKETS, "and counts them");
     tap_ok(!page.has_more, "and has no next page");
     return page.tickets;
@@ -304,9 +158,9 @@ static void test_model(fixture *f)
         make_list(&list, all, pool);
         /* A small sample errs often, so that walks stop early and the rest is found otherwise. */
         f->store->sample = pick(2) ? HS_STORE_SAMPLE : 8;
-        want = expected(all, &list, pool);
+        want = model_list(all, &list, pool);
         found += want->nelts > 0;
-        cursor_faults += !follow_cursor(f, &list, want, pool);
+        cursor_faults += !model_follow(f, &list, want, pool);
         skip_faults += !read_skipped(f, &list, want, pool);
         apr_pool_clear(pool);
     }
