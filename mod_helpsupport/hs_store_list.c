@@ -164,7 +164,12 @@ static hs_error *read_searched(hs_store *store, hs_conn *conn, hs_rows **rows, i
     *has_more = keys->nelts == need_of(list);
     page.has_skip = 0;
     way.found = page_of(keys, list, pool);
-    return read_by(store, conn, rows, &page, &way, pool);
+    error = read_by(store, conn, rows, &page, &way, pool);
+    if (!error && *has_more && (*rows)->count == 0) {
+        /* Without a ticket there is nothing that a cursor could be made of. */
+        error = hs_error_make(pool, HS_DB_BUSY, "all tickets of a page ceased to match meanwhile");
+    }
+    return error;
 }
 
 static hs_error *read_page(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
