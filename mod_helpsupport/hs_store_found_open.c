@@ -13,22 +13,36 @@
  * the words. */
 #define LOAD_SAMPLES 4
 
-/* A ticket moves from here into a segment, so whoever looks here first misses none. */
-static hs_error *read_waiting(hs_found *self)
+/* Words in a piece of the condition that waiting tickets are looked through by. */
+#define PIECE_WORDS 200
+
+static const char *waiting_sql(const hs_found *self, apr_array_header_t *values)
 {
-    apr_array_header_t *values = apr_array_make(self->pool, 4, sizeof(const void *));
     hs_buffer sql;
-    hs_rows *rows;
-    hs_error *error;
 
     hs_buffer_init(&sql, 256, self->pool);
     hs_buffer_puts(&sql, hs_store_sql(self->store, HS_SQL_SEARCH_WAITING));
     for (const char **word = self->words; *word; word++) {
+        if (values->nelts % PIECE_WORDS == PIECE_WORDS - 1) {
+            hs_buffer_puts(&sql, hs_store_sql(self->store, HS_SQL_SEARCH_WAITING_PIECE));
+        }
         hs_buffer_putc(&sql, '\n');
         hs_buffer_puts(&sql, hs_store_sql(self->store, HS_SQL_SEARCH_WAITING_WORD));
         APR_ARRAY_PUSH(values, const void *) = *word;
     }
-    error = hs_conn_select(self->conn, &rows, sql.data, (const void **)values->elts, self->pool);
+    hs_buffer_puts(&sql, hs_store_sql(self->store, HS_SQL_SEARCH_WAITING_END));
+    return sql.data;
+}
+
+/* A ticket moves from here into a segment, so whoever looks here first misses none. */
+static hs_error *read_waiting(hs_found *self)
+{
+    apr_array_header_t *values = apr_array_make(self->pool, 4, sizeof(const void *));
+    const char *sql = waiting_sql(self, values);
+    hs_rows *rows;
+    hs_error *error =
+        hs_conn_select(self->conn, &rows, sql, (const void **)values->elts, self->pool);
+
     if (error) {
         return error;
     }

@@ -378,10 +378,16 @@ SELECT postings FROM search_page WHERE segment = %lld ORDER BY page
 
 -- A search. Which tickets that wait have all words.
 -- fragment: search_waiting
-SELECT w.ticket FROM search_waiting AS w WHERE true
+SELECT w.ticket FROM search_waiting AS w WHERE (true
 
 -- fragment: search_waiting_word
 AND instr(w.words, concat(' ', %s)) > 0
+
+-- fragment: search_waiting_piece
+) AND (true
+
+-- fragment: search_waiting_end
+)
 
 -- When the first ticket from a time on and the last up to another were created, of those that do not
 -- wait; and the disorder of the index.

@@ -287,12 +287,19 @@ SELECT id, tickets, from_number, to_number, last_us, disorder_us, fences FROM se
 -- name: index_pages
 SELECT postings FROM search_page WHERE segment = %lld ORDER BY page
 
--- A search. Which tickets that wait have all words.
+-- A search. Which tickets that wait have all words, which are cut into pieces: SQLite takes no
+-- condition that is nested too deeply, and what stands side by side is, for it.
 -- fragment: search_waiting
-SELECT w.ticket FROM search_waiting AS w WHERE true
+SELECT w.ticket FROM search_waiting AS w WHERE (true
 
 -- fragment: search_waiting_word
 AND instr(w.words, ' ' || %s) > 0
+
+-- fragment: search_waiting_piece
+) AND (true
+
+-- fragment: search_waiting_end
+)
 
 -- When the first ticket from a time on and the last up to another were created, of those that do not
 -- wait; and the disorder of the index.
