@@ -17,7 +17,7 @@ my $BUILD = "$T/../" . ($ENV{HS_BUILD} // 'build/release');
 
 # Not test_db and test_store_plans: they are about SQLite's own faults and plans. Not
 # test_courier_stop: it locks a file; 65-mail-crash kills couriers here.
-my @UNITS = qw(db_server store store_list store_token outbox courier);
+my @UNITS = qw(db_server store store_list store_index store_search store_token outbox courier);
 
 # Not 42, 43, 50, 55: no database is asked there. Not 61: SQLite's own; a server's own are in
 # 64-pgsql and 65-pgbouncer. Not 70, 80, 81: they measure, or call what calls the same again.

@@ -165,6 +165,28 @@ static void test_merge_bounds(apr_pool_t *root)
     fixture_close(&f);
 }
 
+/* A segment that is to be merged is gone, as if another node had merged it meanwhile. */
+static void test_segment_gone(apr_pool_t *root)
+{
+    fixture f;
+
+    if (!fixture_is("sqlite3")) {
+        return; /* whose triggers are written otherwise */
+    }
+    fixture_open(&f, root);
+    f.store->waiting_min = 1;
+    submit_many(&f, 10, "early");
+    (void)index_all(&f);
+    submit_many(&f, 10, "late");
+    (void)fixture_does(&f, "CREATE TRIGGER other_node AFTER DELETE ON ticket_words "
+                           "BEGIN DELETE FROM search_segment; END");
+    tap_is_int(index_all(&f), 0, "where a segment is gone, nothing is moved");
+    tap_is_int(found(&f, "early") + found(&f, "late"), 20, "nor lost");
+    (void)fixture_does(&f, "DROP TRIGGER other_node");
+    tap_is_int(index_all(&f), 10, "later it is moved");
+    fixture_close(&f);
+}
+
 /* ---- tickets in odd places ---- */
 
 static void test_doubles(apr_pool_t *root)
@@ -588,6 +610,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     test_segments(pool);
     test_merge_bounds(pool);
+    test_segment_gone(pool);
     test_doubles(pool);
     test_deleted(pool);
     test_locked(pool);

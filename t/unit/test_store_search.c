@@ -342,6 +342,48 @@ static void test_disorder(apr_pool_t *root)
     fixture_close(&f);
 }
 
+/* One ticket of an otherwise orderly desk comes when those after it are in the index. */
+static void test_straggler(apr_pool_t *root)
+{
+    fixture f;
+    batch rows = {.f = &f};
+
+    open_with_tables(&f, root);
+    rows.pool = f.pool;
+    for (apr_int64_t number = 1; number <= 160; number++) {
+        if (number != 87) {
+            add(&rows, number, BASE_US + number * 1000);
+        }
+    }
+    move_rows(&rows);
+    tap_is_str(fixture_ask(&f, "SELECT max(disorder_us) FROM search_segment"), "0", "all in order");
+    add(&rows, 87, BASE_US + 150500);
+    move_rows(&rows);
+    tap_is_str(fixture_ask(&f, "SELECT max(disorder_us) FROM search_segment"), "62500",
+               "then one comes late");
+    check_edges(&f, "and all are found");
+    fixture_close(&f);
+}
+
+/* Two segments whose numbers lie among each other. */
+static void test_interleaved(apr_pool_t *root)
+{
+    fixture f;
+    batch rows = {.f = &f};
+
+    open_with_tables(&f, root);
+    rows.pool = f.pool;
+    for (apr_int64_t first = 1; first <= 2; first++) {
+        for (apr_int64_t number = first; number <= 120; number += 2) {
+            add(&rows, number, BASE_US + number * 1000);
+        }
+        move_rows(&rows);
+        must(fixture_does(&f, "UPDATE search_segment SET tickets = 50000"), "no size");
+    }
+    check_edges(&f, "where segments overlap all is found");
+    fixture_close(&f);
+}
+
 static void test_gaps(apr_pool_t *root)
 {
     fixture f;
@@ -508,6 +550,8 @@ int main(void)
     apr_pool_create(&pool, NULL);
     test_words(pool);
     test_disorder(pool);
+    test_straggler(pool);
+    test_interleaved(pool);
     test_gaps(pool);
     test_many(pool);
     apr_pool_destroy(pool);
