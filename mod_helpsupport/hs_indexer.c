@@ -111,6 +111,7 @@ static apr_interval_time_t work(hs_indexer *self)
     }
     if (error) {
         tell(self, error);
+        hs_indexer_wake(self); /* what was not done is there still, also where no news come */
         return TROUBLE_US;
     }
     return PACE_US;
