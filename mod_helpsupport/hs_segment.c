@@ -117,6 +117,9 @@ static int put_postings(writer *self, const apr_int64_t *numbers, int count)
 
 static void put(writer *self, const char *word, const apr_int64_t *numbers, int count)
 {
+    if (strlen(word) + LINE_OCTETS > HS_SEGMENT_PAGE_OCTETS) {
+        return; /* no program of ours made it, and no page has room for it */
+    }
     for (int done = 0; done < count;) {
         make_room(self, word);
         hs_buffer_puts(&self->page, word);
@@ -243,7 +246,8 @@ static void take_word(source *self, const hs_segment_line *word, apr_array_heade
 {
     while (self->has_line && order_of(&self->line, word) == 0) {
         hs_segment_posting posting = {.at = self->line.postings,
-                                      .number = self->segment->from_number - 1};
+                                      .number = self->segment->from_number - 1,
+                                      .last = self->segment->to_number};
 
         while (hs_segment_read_posting(&posting)) {
             for (apr_int64_t i = 0; i <= posting.more; i++) {

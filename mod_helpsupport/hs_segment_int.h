@@ -31,6 +31,7 @@ typedef struct hs_segment_posting {
     const char *at;
     apr_int64_t number; /* the one that was read last; before the first the segment's first - 1 */
     apr_int64_t more;   /* as many follow it without a gap, and are read with it */
+    apr_int64_t last;   /* the segment's last: no greater one is read, whatever the page says */
 } hs_segment_posting;
 
 /* Read the next number. Returns 0 where there is none. */

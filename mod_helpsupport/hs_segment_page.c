@@ -45,13 +45,14 @@ int hs_segment_read_posting(hs_segment_posting *posting)
 
     posting->number += posting->more;
     posting->more = 0;
-    if (!read_number(&distance, &posting->at)) {
+    if (!read_number(&distance, &posting->at) || distance >= posting->last - posting->number) {
         return 0;
     }
     posting->number += distance + 1;
     if (*posting->at == HS_SEGMENT_RUN) {
         posting->at++;
-        return read_number(&posting->more, &posting->at);
+        return read_number(&posting->more, &posting->at) &&
+               posting->more <= posting->last - posting->number;
     }
     return 1;
 }
@@ -98,7 +99,8 @@ void hs_segment_find(hs_number_set *found, const char *page, const char *word,
     hs_segment_line line;
 
     for (; hs_segment_read_line(&line, page); page = line.next) {
-        hs_segment_posting posting = {.at = line.postings, .number = from_number - 1};
+        hs_segment_posting posting = {
+            .at = line.postings, .number = from_number - 1, .last = found->to};
 
         if (line.word_length < length || memcmp(line.word, word, length) != 0) {
             continue;

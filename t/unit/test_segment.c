@@ -191,6 +191,35 @@ static void test_doubles(apr_pool_t *pool)
     tap_is_int(hs_number_set_count(&found), 2, "and found once");
 }
 
+/* Words that somebody wrote by hand. */
+static void test_long_words(apr_pool_t *pool)
+{
+    char *words = apr_palloc(pool, 20001);
+    hs_segment_ticket one = {.number = 42, .words = words};
+    hs_segment *segment;
+    hs_number_set found;
+
+    memset(words, 'x', 20000);
+    words[20000] = '\0';
+    words[100] = words[12090] = ' ';
+    segment = hs_segment_make(&one, 1, pool);
+    find(&found, segment, "xxx", pool);
+    tap_ok(hs_number_set_has(&found, 42), "words of one page and less are found");
+    tap_is_int(segment->pages->nelts, 1, "a longer one is left out");
+}
+
+/* What is beyond a segment's last number is not there. */
+static void test_bounds(apr_pool_t *pool)
+{
+    hs_segment part = {.from_number = 10, .to_number = 12, .tickets = 3, .fences = ""};
+    hs_segment *parts[] = {&part, &part};
+
+    part.pages = apr_array_make(pool, 1, sizeof(const char *));
+    APR_ARRAY_PUSH(part.pages, const char *) = "a 0.O\nb 3\nc 20\nd 00.1\n";
+    tap_is_str(APR_ARRAY_IDX(hs_segment_merge(parts, 2, pool)->pages, 0, const char *),
+               "c 2\nd 0.2\n", "no number beyond the last is merged");
+}
+
 /* The database may hold anything. */
 static void test_rubbish(apr_pool_t *pool)
 {
@@ -269,6 +298,8 @@ int main(void)
     test_make(tickets, pool);
     test_merge(tickets, pool);
     test_doubles(pool);
+    test_long_words(pool);
+    test_bounds(pool);
     test_rubbish(pool);
     apr_pool_destroy(pool);
     apr_terminate();
