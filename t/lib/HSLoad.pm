@@ -319,24 +319,7 @@ sub explains {
     return grep { /^(\d+) / && $1 == @$events } keys %reached;
 }
 
-# What only one database can be asked.
-my %OWN_QUERIES = (
-    sqlite3 => {
-        'the file is damaged' => q{SELECT * FROM pragma_integrity_check
-            WHERE integrity_check <> 'ok'},
-        'a ticket is not among the words' => q{SELECT number FROM ticket WHERE number NOT IN
-            (SELECT rowid FROM ticket_words WHERE ticket_words MATCH 'jane')},
-    },
-    pgsql => {
-        'a ticket is not among the words' => q{SELECT number FROM ticket WHERE NOT words @@ 'jane'},
-    },
-    mysql => {
-        'a ticket is not among the words' => q{SELECT number FROM ticket WHERE number NOT IN
-            (SELECT ticket FROM ticket_words WHERE CONCAT(words, ' ') LIKE '% zzjane %')},
-    },
-);
-
-# What the database itself says, where all tickets are Jane Doe's: a list of sentences. `$where`: an
+# What the database itself says: a list of sentences. `$where`: an
 # HS, or an SQLite file.
 sub damage {
     my ($where) = @_;
@@ -344,7 +327,14 @@ sub damage {
     my $ask = ref $where ? sub { $where->sql($_[0]) }
         : sub { join '', (HS::command('sqlite3', $where, '.timeout 10000', $_[0]))[1, 2] };
     my %queries = (
-        %{$OWN_QUERIES{ref $where ? $where->driver : 'sqlite3'}},
+        !ref $where || $where->driver eq 'sqlite3' ? ('the file is damaged' =>
+                q{SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'}) : (),
+        'the words of some tickets are lost, or in two places' => 'SELECT f.n, t.n FROM
+            (SELECT (SELECT count(*) FROM ticket_words)
+                + (SELECT coalesce(sum(tickets), 0) FROM search_segment) AS n) AS f,
+            (SELECT count(*) AS n FROM ticket) AS t WHERE f.n <> t.n',
+        'a page of the index has no segment' => 'SELECT segment FROM search_page
+            WHERE segment NOT IN (SELECT id FROM search_segment)',
         'a ticket has no mail' => 'SELECT number FROM ticket WHERE number NOT IN
             (SELECT ticket FROM mail)',
         'a mail has no ticket' => 'SELECT id FROM mail WHERE ticket NOT IN

@@ -21,9 +21,9 @@ my @UNITS = qw(db_server store store_list store_index store_search store_token o
 
 # Not 42, 43, 50, 55: no database is asked there. Not 61: SQLite's own; a server's own are in
 # 64-pgsql and 65-pgbouncer. Not 70, 80, 81: they measure, or call what calls the same again.
-my @TESTS = qw(20-ctl 30-submit 31-read 32-list 33-status 34-errors 35-cors 36-http 37-hosts 38-mpm
+my @TESTS = qw(20-ctl 23-search 30-submit 31-read 32-list 33-status 34-errors 35-cors 36-http 37-hosts 38-mpm
     40-access 41-attacks 60-crash 62-restart 63-mail 64-mail-relay 65-mail-crash);
-my @LONG = qw(60-crash 62-restart 65-mail-crash 66-mail-process);
+my @LONG = qw(23-search 60-crash 62-restart 65-mail-crash 66-mail-process);
 
 # Each of its lines becomes a test here, so that a failure is named in the summary.
 sub replay {
