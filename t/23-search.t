@@ -28,7 +28,7 @@ sub ask {
 }
 
 sub moved { return ask($_[0], 'SELECT coalesce(sum(tickets), 0) FROM search_segment') }
-sub waiting { return ask($_[0], 'SELECT count(*) FROM ticket_words') }
+sub waiting { return ask($_[0], 'SELECT count(*) FROM search_waiting') }
 
 # What q finds, page by page: how often each ticket's id came.
 sub search {

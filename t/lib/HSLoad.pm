@@ -330,7 +330,7 @@ sub damage {
         !ref $where || $where->driver eq 'sqlite3' ? ('the file is damaged' =>
                 q{SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'}) : (),
         'the words of some tickets are lost, or in two places' => 'SELECT f.n, t.n FROM
-            (SELECT (SELECT count(*) FROM ticket_words)
+            (SELECT (SELECT count(*) FROM search_waiting)
                 + (SELECT coalesce(sum(tickets), 0) FROM search_segment) AS n) AS f,
             (SELECT count(*) AS n FROM ticket) AS t WHERE f.n <> t.n',
         'a page of the index has no segment' => 'SELECT segment FROM search_page

@@ -86,7 +86,7 @@ static int found(const fixture *f, const char *words)
 static void check_tables(const fixture *f, apr_int64_t tickets)
 {
     tap_is_int(number_of(f, "SELECT coalesce(sum(tickets), 0) FROM search_segment") +
-                   number_of(f, "SELECT count(*) FROM ticket_words"),
+                   number_of(f, "SELECT count(*) FROM search_waiting"),
                tickets, "each ticket is in one place");
     tap_is_int(number_of(f, "SELECT count(*) FROM search_page WHERE segment NOT IN "
                             "(SELECT id FROM search_segment)"),
@@ -178,7 +178,7 @@ static void test_segment_gone(apr_pool_t *root)
     submit_many(&f, 10, "early");
     (void)index_all(&f);
     submit_many(&f, 10, "late");
-    (void)fixture_does(&f, "CREATE TRIGGER other_node AFTER DELETE ON ticket_words "
+    (void)fixture_does(&f, "CREATE TRIGGER other_node AFTER DELETE ON search_waiting "
                            "BEGIN DELETE FROM search_segment; END");
     tap_is_int(index_all(&f), 0, "where a segment is gone, nothing is moved");
     tap_is_int(found(&f, "early") + found(&f, "late"), 20, "nor lost");
@@ -196,9 +196,9 @@ static void test_doubles(apr_pool_t *root)
     fixture_open(&f, root);
     f.store->waiting_min = 1;
     submit_many(&f, 20, "double trouble");
-    (void)fixture_does(&f, "CREATE TABLE kept AS SELECT * FROM ticket_words");
+    (void)fixture_does(&f, "CREATE TABLE kept AS SELECT * FROM search_waiting");
     (void)index_all(&f);
-    (void)fixture_does(&f, "INSERT INTO ticket_words SELECT * FROM kept WHERE ticket > 15");
+    (void)fixture_does(&f, "INSERT INTO search_waiting SELECT * FROM kept WHERE ticket > 15");
     tap_is_int(found(&f, "double"), 20, "what waits and is in a segment is found once");
     (void)fixture_does(&f,
                        "UPDATE search_segment SET tickets = 1000"); /* so that it is not merged */
@@ -253,9 +253,9 @@ static void test_deleted(apr_pool_t *root)
 static const char *lock_words(void)
 {
     if (fixture_is("pgsql")) {
-        return "LOCK TABLE ticket_words IN EXCLUSIVE MODE";
+        return "LOCK TABLE search_waiting IN EXCLUSIVE MODE";
     }
-    return fixture_is("mysql") ? "SELECT count(*) FROM ticket_words FOR UPDATE" : "SELECT 1";
+    return fixture_is("mysql") ? "SELECT count(*) FROM search_waiting FOR UPDATE" : "SELECT 1";
 }
 
 static void test_locked(apr_pool_t *root)

@@ -224,7 +224,7 @@ static void insert_rows(batch *self)
                                                 " created_us, updated_us, message) VALUES ",
                                                 self->tickets, NULL)) &&
               fixture_does(self->f, apr_pstrcat(self->pool,
-                                                "INSERT INTO ticket_words (ticket, words) VALUES ",
+                                                "INSERT INTO search_waiting (ticket, words) VALUES ",
                                                 self->words, NULL))),
          "no rows");
     self->tickets = self->words = NULL;
