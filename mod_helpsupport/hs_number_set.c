@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_number_set.h"
 
+#include <string.h>
+
 #define BITS 64
 
 static apr_size_t length_of(const hs_number_set *set)
@@ -16,14 +18,24 @@ void hs_number_set_init(hs_number_set *set, apr_int64_t from, apr_int64_t to, ap
     set->bits = apr_pcalloc(pool, length_of(set) * sizeof(*set->bits));
 }
 
+void hs_number_set_clear(hs_number_set *set)
+{
+    memset(set->bits, 0, length_of(set) * sizeof(*set->bits));
+}
+
 void hs_number_set_add(hs_number_set *set, apr_int64_t number, apr_int64_t more)
 {
     apr_int64_t last = number > set->to - more ? set->to : number + more;
+    apr_int64_t n = number < set->from ? set->from : number;
 
-    for (apr_int64_t n = number < set->from ? set->from : number; n <= last; n++) {
+    while (n <= last) {
         apr_uint64_t at = (apr_uint64_t)(n - set->from);
+        apr_uint64_t rest = (apr_uint64_t)(last - n) + 1;
+        apr_uint64_t room = BITS - at % BITS;
+        apr_uint64_t count = rest < room ? rest : room;
 
-        set->bits[at / BITS] |= APR_UINT64_C(1) << at % BITS;
+        set->bits[at / BITS] |= ~APR_UINT64_C(0) >> (BITS - count) << at % BITS;
+        n += (apr_int64_t)count;
     }
 }
 

@@ -15,6 +15,9 @@ typedef struct hs_number_set {
 /* Make it empty, in `pool`; `to` >= `from`. */
 void hs_number_set_init(hs_number_set *set, apr_int64_t from, apr_int64_t to, apr_pool_t *pool);
 
+/* Make it empty again. */
+void hs_number_set_clear(hs_number_set *set);
+
 /* Add a number and `more` that follow it. */
 void hs_number_set_add(hs_number_set *set, apr_int64_t number, apr_int64_t more);
 

@@ -67,14 +67,14 @@ static void want_page(wish *wanted, const hs_found_segment *one, int page)
 }
 
 /* Where no ticket has the words before it, a word needs no look. */
-static hs_error *want_pages(hs_found *self, wish *wanted, hs_found_segment *one, int is_first)
+static hs_error *want_pages(hs_found *self, wish *wanted, hs_found_segment *one)
 {
     hs_error *error = NULL;
     int page;
     int last;
 
-    hs_number_set_init(&one->has, one->from_number, one->to_number, self->pool);
-    if (!is_first && hs_number_set_count(&one->found) == 0) {
+    hs_number_set_clear(&one->has);
+    if (hs_number_set_count(&one->found) == 0) {
         return NULL;
     }
     hs_segment_pages(&page, &last, one->fences, wanted->word);
@@ -87,25 +87,20 @@ static hs_error *want_pages(hs_found *self, wish *wanted, hs_found_segment *one,
     return error;
 }
 
-static hs_error *look_for_word(hs_found *self, const char *word, hs_found_segment *first, int count,
-                               int is_first)
+static hs_error *look_for_word(hs_found *self, const char *word, hs_found_segment *first, int count)
 {
     wish wanted = {.word = word, .first = first, .count = count};
     hs_error *error = NULL;
 
     hs_buffer_init(&wanted.pages, 2048, self->pool);
     for (int i = 0; !error && i < count; i++) {
-        error = want_pages(self, &wanted, &first[i], is_first);
+        error = want_pages(self, &wanted, &first[i]);
     }
     if (!error) {
         error = read_pages(self, &wanted);
     }
     for (int i = 0; !error && i < count; i++) {
-        if (is_first) {
-            first[i].found = first[i].has;
-        } else {
-            hs_number_set_meet(&first[i].found, &first[i].has);
-        }
+        hs_number_set_meet(&first[i].found, &first[i].has);
     }
     return error;
 }
@@ -133,13 +128,24 @@ static void set_next(const hs_found *self, hs_found_segment *one, apr_int64_t at
                                         : hs_number_set_above(&one->found, at);
 }
 
+/* All of its tickets have all of the words that were looked for: none yet. */
+static void begin_segment(hs_found_segment *one, apr_pool_t *pool)
+{
+    hs_number_set_init(&one->has, one->from_number, one->to_number, pool);
+    hs_number_set_init(&one->found, one->from_number, one->to_number, pool);
+    hs_number_set_add(&one->found, one->from_number, one->to_number - one->from_number);
+}
+
 static hs_error *load(hs_found *self, int count)
 {
     hs_found_segment *first = self->segments + self->loaded;
     hs_error *error = NULL;
 
+    for (int i = 0; i < count; i++) {
+        begin_segment(&first[i], self->pool);
+    }
     for (const char **word = self->words; !error && *word; word++) {
-        error = look_for_word(self, *word, first, count, word == self->words);
+        error = look_for_word(self, *word, first, count);
     }
     for (int i = 0; !error && i < count; i++) {
         forget_doubles(self, &first[i]);

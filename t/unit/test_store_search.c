@@ -217,16 +217,17 @@ static void add_row(batch *self, const row *one)
 
 static void insert_rows(batch *self)
 {
-    must(!self->tickets ||
-             (fixture_does(self->f, apr_pstrcat(self->pool,
-                                                "INSERT INTO ticket (number, id, user_id, name,"
-                                                " phone_number, email, email_key, status, version,"
-                                                " created_us, updated_us, message) VALUES ",
-                                                self->tickets, NULL)) &&
-              fixture_does(self->f, apr_pstrcat(self->pool,
-                                                "INSERT INTO search_waiting (ticket, words) VALUES ",
-                                                self->words, NULL))),
-         "no rows");
+    must(
+        !self->tickets ||
+            (fixture_does(self->f, apr_pstrcat(self->pool,
+                                               "INSERT INTO ticket (number, id, user_id, name,"
+                                               " phone_number, email, email_key, status, version,"
+                                               " created_us, updated_us, message) VALUES ",
+                                               self->tickets, NULL)) &&
+             fixture_does(self->f, apr_pstrcat(self->pool,
+                                               "INSERT INTO search_waiting (ticket, words) VALUES ",
+                                               self->words, NULL))),
+        "no rows");
     self->tickets = self->words = NULL;
 }
 
