@@ -16,8 +16,12 @@ SELECT pg_advisory_xact_lock(1752396907)
 SELECT coalesce(CAST((mark.parts)[1] AS bigint), 0), coalesce(CAST((mark.parts)[2] AS bigint), 0),
        (SELECT count(*) FROM pg_class
         WHERE relnamespace = to_regnamespace(current_schema()) AND relkind IN ('r', 'p', 'v', 'm')),
-       CASE current_setting('server_encoding') WHEN 'UTF8' THEN NULL
-       ELSE 'its encoding must be UTF8: createdb -T template0 -E UTF8' END
+       CASE WHEN current_setting('server_encoding') <> 'UTF8'
+            THEN 'its encoding must be UTF8: createdb -T template0 -E UTF8'
+            WHEN current_setting('synchronous_commit') = 'off'
+            THEN 'synchronous_commit is off here, so what is acknowledged is not on disk yet: '
+                 'ALTER ROLE ... SET synchronous_commit = on'
+       END
 FROM (SELECT regexp_match(obj_description(to_regclass('ticket'), 'pg_class'),
                           '^mod_helpsupport (\d+) (\d+)$') AS parts) AS mark
 

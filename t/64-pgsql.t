@@ -93,4 +93,19 @@ subtest 'a table that is locked' => sub {
     is $hs->post('/help-support/u', submission())->{status}, 201, 'afterwards all is well';
 };
 
+subtest 'a database that does not sync is not served' => sub {
+    my $hs = HSOutage::start_httpd($server);
+    $hs->sql("ALTER DATABASE $hs->{database} SET synchronous_commit = off");
+    my ($status, undef, $err) = $hs->ctl('db', 'check');
+    isnt $status, 0, 'db check says so';
+    like $err, qr/synchronous_commit is off here, .* ALTER ROLE/, 'and what to do';
+    end_sessions();
+    is $hs->post('/help-support/u', submission())->{status}, 503, 'no 201 that is not on disk';
+    like $hs->log, qr/synchronous_commit is off here/, 'and the log says why';
+    $hs->sql("ALTER DATABASE $hs->{database} RESET synchronous_commit");
+    wait_until('it is served again',
+        sub { $hs->post('/help-support/u', submission())->{status} == 201 });
+    is $hs->stop, 0, 'a clean end';
+};
+
 done_testing;
