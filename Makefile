@@ -111,7 +111,8 @@ check: all units
 
 # The same with 200 kills and 50 restarts on each database, and 200,000 requests: an hour.
 check-long: all units
-	HS_LONG=1 t/lib/with-servers $(PROVE) -j$(J) --timer t/12-pgsql.t t/12-mysql.t t/23-search.t t/60-crash.t \
+	HS_LONG=1 t/lib/with-servers $(PROVE) -j$(J) --timer t/12-pgsql.t t/12-mysql.t t/21-copy.t \
+	    t/22-migrate.t t/23-search.t t/60-crash.t \
 	    t/61-sqlite.t t/62-restart.t t/65-mail-crash.t t/66-mail-process.t t/70-memory.t
 
 lint: $(SQL_H)

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_sender.h"
 
+#include "hs_clock.h"
 #include "hs_log.h"
 #include "hs_sender_site.h"
 
@@ -118,9 +119,9 @@ static int must_end(pid_t parent)
  * is kept busy. */
 static void pause_first(int seconds, int wake_fd, pid_t parent)
 {
-    apr_time_t until = apr_time_now() + apr_time_from_sec(seconds);
+    apr_time_t until = hs_clock_now() + apr_time_from_sec(seconds);
 
-    while (apr_time_now() < until && !must_end(parent)) {
+    while (hs_clock_now() < until && !must_end(parent)) {
         wait_for_wake(wake_fd, LOOK_AROUND_US);
     }
 }
@@ -129,14 +130,14 @@ static void pause_first(int seconds, int wake_fd, pid_t parent)
 static void drain(apr_array_header_t *sites, int wake_fd)
 {
     apr_interval_time_t longest = drain_wanted && !stop_wanted ? GRACEFUL_DRAIN_US : STOP_DRAIN_US;
-    apr_time_t last = apr_time_now() + longest + HANGS_US;
+    apr_time_t last = hs_clock_now() + longest + HANGS_US;
 
     hs_sender_sites_stop(sites, longest);
-    while (hs_sender_sites_are_running(sites) && apr_time_now() < last) {
+    while (hs_sender_sites_are_running(sites) && hs_clock_now() < last) {
         wait_for_wake(wake_fd, DRAIN_LOOK_US);
         if (stop_wanted && longest != STOP_DRAIN_US) {
             longest = STOP_DRAIN_US;
-            last = apr_time_now() + longest + HANGS_US;
+            last = hs_clock_now() + longest + HANGS_US;
             hs_sender_sites_stop(sites, longest);
         }
     }
@@ -200,7 +201,7 @@ static void spawn(sender *s)
 
     if (pid < 0) {
         s->fork_pause_s = longer(s->fork_pause_s);
-        s->fork_at = apr_time_now() + apr_time_from_sec(s->fork_pause_s);
+        s->fork_at = hs_clock_now() + apr_time_from_sec(s->fork_pause_s);
         ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s->main_server,
                      "HS0041: no process for the mail sender; mails wait; trying again in %d s",
                      s->fork_pause_s);
@@ -212,7 +213,7 @@ static void spawn(sender *s)
     s->fork_at = 0;
     s->fork_pause_s = 0;
     s->process.pid = pid;
-    s->started_us = apr_time_now();
+    s->started_us = hs_clock_now();
     apr_proc_other_child_register(&s->process, watch, s, NULL, s->pconf);
 }
 
@@ -220,14 +221,14 @@ void hs_sender_tend(hs_node *node)
 {
     sender *s = node->sender;
 
-    if (s && s->fork_at && apr_time_now() >= s->fork_at) {
+    if (s && s->fork_at && hs_clock_now() >= s->fork_at) {
         spawn(s);
     }
 }
 
 static int next_pause(const sender *s)
 {
-    apr_interval_time_t lived = apr_time_now() - s->started_us - apr_time_from_sec(s->pause_s);
+    apr_interval_time_t lived = hs_clock_now() - s->started_us - apr_time_from_sec(s->pause_s);
 
     return lived >= DIES_AT_ONCE_US ? 0 : longer(s->pause_s);
 }
@@ -281,13 +282,13 @@ static apr_interval_time_t patience(void)
 static apr_status_t end(void *data)
 {
     sender *s = data;
-    apr_time_t until = apr_time_now() + patience();
+    apr_time_t until = hs_clock_now() + patience();
 
     if (!s->process.pid) {
         return APR_SUCCESS;
     }
     kill(s->process.pid, SIGUSR1);
-    while (waitpid(s->process.pid, NULL, WNOHANG) == 0 && apr_time_now() < until) {
+    while (waitpid(s->process.pid, NULL, WNOHANG) == 0 && hs_clock_now() < until) {
         apr_sleep(DRAIN_LOOK_US);
     }
     return APR_SUCCESS;
