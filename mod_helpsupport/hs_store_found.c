@@ -7,6 +7,8 @@
 #include "hs_sql.h"
 #include "hs_store_found_int.h"
 
+#include <stdlib.h>
+
 /* Each time so many times more segments are loaded than the last time. */
 #define LOAD_FACTOR 4
 
@@ -201,19 +203,16 @@ int hs_found_is_whole(const hs_found *self)
     return self->loaded == self->count;
 }
 
+/* A walk asks this of each ticket, so segments that lie behind are not looked at. */
 int hs_found_has(const hs_found *self, apr_int64_t number)
 {
-    for (int i = 0; i < self->loaded; i++) {
+    for (int i = 0; i < self->loaded && is_reached(self, &self->segments[i], number); i++) {
         if (hs_number_set_has(&self->segments[i].found, number)) {
             return 1;
         }
     }
-    for (int i = 0; i < self->waiting->nelts; i++) {
-        if (APR_ARRAY_IDX(self->waiting, i, apr_int64_t) == number) {
-            return 1;
-        }
-    }
-    return 0;
+    return bsearch(&number, self->waiting->elts, (size_t)self->waiting->nelts, sizeof(number),
+                   hs_found_by_number) != NULL;
 }
 
 apr_int64_t hs_found_count(const hs_found *self)

@@ -22,8 +22,8 @@ struct hs_found {
     hs_conn *conn;
     const struct hs_found_query *query;
     const char **words; /* up to NULL; the longest first, which fewest tickets have, as a rule */
-    apr_array_header_t *waiting;
-    hs_found_segment *segments; /* in the order in which they are loaded */
+    apr_array_header_t *waiting; /* ascending */
+    hs_found_segment *segments;  /* in the order in which they are loaded */
     int count;
     int loaded;
     apr_int64_t load; /* tickets to load the next time */
@@ -33,6 +33,9 @@ struct hs_found {
     apr_pool_t *pool;
     apr_pool_t *scratch; /* for the rows of one statement */
 };
+
+/* The order of two apr_int64_t. */
+int hs_found_by_number(const void *a, const void *b);
 
 /* The segments that we saw were merged meanwhile. */
 hs_error *hs_found_changed(const struct hs_found *self) HS_MUSTCHECK;

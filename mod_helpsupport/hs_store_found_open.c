@@ -34,6 +34,14 @@ static const char *waiting_sql(const hs_found *self, apr_array_header_t *values)
     return sql.data;
 }
 
+int hs_found_by_number(const void *a, const void *b)
+{
+    apr_int64_t one = *(const apr_int64_t *)a;
+    apr_int64_t other = *(const apr_int64_t *)b;
+
+    return (one > other) - (one < other);
+}
+
 /* A ticket moves from here into a segment, so whoever looks here first misses none. */
 static hs_error *read_waiting(hs_found *self)
 {
@@ -50,6 +58,7 @@ static hs_error *read_waiting(hs_found *self)
     for (int row = 0; row < rows->count; row++) {
         APR_ARRAY_PUSH(self->waiting, apr_int64_t) = hs_rows_number(rows, row, 0);
     }
+    qsort(self->waiting->elts, (size_t)rows->count, sizeof(apr_int64_t), hs_found_by_number);
     return NULL;
 }
 
