@@ -366,6 +366,28 @@ static void test_straggler(apr_pool_t *root)
     fixture_close(&f);
 }
 
+/* A ticket of a clock that is ahead is merged into a segment; then come some of one that is behind.
+ */
+static void test_ahead_and_behind(apr_pool_t *root)
+{
+    fixture f;
+    batch rows = {.f = &f};
+
+    open_with_tables(&f, root);
+    rows.pool = f.pool;
+    for (apr_int64_t number = 1; number <= 60; number++) {
+        apr_int64_t clock_us = number == 20 ? HOUR_US : number > 40 ? -2 * HOUR_US : 0;
+
+        add(&rows, number, BASE_US + number * 1000 + clock_us);
+        if (number % 20 == 0) {
+            move_rows(&rows);
+        }
+    }
+    tap_is_str(fixture_ask(&f, "SELECT count(*) FROM search_segment"), "2", "two were merged");
+    check_edges(&f, "both clocks count");
+    fixture_close(&f);
+}
+
 /* Two segments whose numbers lie among each other. */
 static void test_interleaved(apr_pool_t *root)
 {
@@ -552,6 +574,7 @@ int main(void)
     test_words(pool);
     test_disorder(pool);
     test_straggler(pool);
+    test_ahead_and_behind(pool);
     test_interleaved(pool);
     test_gaps(pool);
     test_many(pool);
