@@ -161,6 +161,26 @@ static void check_found(const hs_segment *segment, const hs_segment_ticket *tick
     }
 }
 
+/* The words beside which pages were cut. */
+static void check_edges(const hs_segment *segment, const hs_segment_ticket *tickets, int count,
+                        apr_pool_t *pool)
+{
+    for (int i = 0; i < segment->pages->nelts; i++) {
+        const char *page = APR_ARRAY_IDX(segment->pages, i, const char *);
+        size_t length = strlen(page);
+        const char *last = page + (length ? length - 1 : 0);
+
+        while (last > page && last[-1] != '\n') {
+            last--;
+        }
+        if (i > 0 && length) {
+            check_found(segment, tickets, count, apr_pstrmemdup(pool, page, strcspn(page, " ")),
+                        pool);
+        }
+        check_found(segment, tickets, count, apr_pstrmemdup(pool, last, strcspn(last, " ")), pool);
+    }
+}
+
 static void check_words(char *text, const char *word, apr_pool_t *pool)
 {
     hs_segment_ticket tickets[10 * TICKETS];
@@ -172,6 +192,7 @@ static void check_words(char *text, const char *word, apr_pool_t *pool)
     }
     parts[0] = hs_segment_make(tickets, count, pool);
     check_found(parts[0], tickets, count, word, pool);
+    check_edges(parts[0], tickets, count, pool);
     parts[0] = hs_segment_make(tickets, count / 2, pool);
     parts[1] = hs_segment_make(tickets + count / 2, count - count / 2, pool);
     check_found(hs_segment_merge(parts, 2, pool), tickets, count, word, pool);
