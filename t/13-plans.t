@@ -117,6 +117,111 @@ sub check_lists {
     }
 }
 
+# ---- the statements of the search and of its index ----
+
+# A statement, or fragments of one, of sql/ with its parameters as $1, $2 ... or, given values, with these.
+sub statement {
+    my ($driver, $names, @values) = @_;
+    my $all = HS::slurp("$Bin/../sql/queries.$driver.sql");
+    my $sql = join "\n", map {
+        $all =~ /^-- (?:name|option|fragment): $_\n(.*?)(?=^--|\z)/ms ? $1 : die "no $_\n";
+    } split ' ', $names;
+    my $number = 0;
+    $sql =~ s/%(?:lld|s)/@values ? shift @values : '$' . ++$number/ge;
+    return $sql =~ s/%%/%/gr;
+}
+
+# What each reads: names, values, PostgreSQL's plan, MariaDB's way to a table. No plan may read all
+# tickets. Of pages it may where PostgreSQL knows nothing of them: they are few, and apart from that
+# what is in them is not read with them.
+my $numbers = "'[" . join(',', 1 .. 4096) . "]'";
+my @STATEMENTS = (
+    ['list_keys list_from_found list_where list_test_user', [$numbers, q('guest')],
+        qr/Index Scan using ticket_pkey/, t => 'eq_ref PRIMARY'],
+    ['search_range', [0, 20_000], qr/using ticket_created.*using ticket_created/s, t => 'range ticket_created'],
+    ['search_numbers', [0, 5], qr/(?:using|on) ticket_created/, ticket => 'range ticket_created'],
+    ['search_pages', [q('[[1,0],[2,5]]')], qr/using search_page_pkey|Seq Scan on search_page/,
+        p => 'eq_ref PRIMARY'],
+    ['search_created', [5], qr/using ticket_pkey/, ticket => 'const PRIMARY'],
+    ['index_times', [0, 19_000, 20_000], qr/(?:using|on) ticket_pkey/, ticket => 'range PRIMARY'],
+    ['index_pages', [5], qr/(?:using|on) search_page_pkey/, search_page => 'ref PRIMARY'],
+    ['index_take_waiting', [$numbers], qr/ticket_words/, w => 'eq_ref PRIMARY'],
+    ['index_take_pages', ["'[1,2]'"], qr/search_page/, w => 'ref PRIMARY'],
+);
+
+sub plan_of_pgsql {
+    my ($server, $database, $names, @values) = @_;
+    return $server->sql('SET plan_cache_mode = force_generic_plan; PREPARE one AS '
+            . statement('pgsql', $names) . '; EXPLAIN EXECUTE one (' . join(', ', @values) . ')', $database);
+}
+
+sub check_pgsql {
+    my ($server, $database, $when) = @_;
+    for my $case (@STATEMENTS) {
+        my ($names, $values, $wanted) = @$case;
+        my $plan = plan_of_pgsql($server, $database, $names, @$values);
+        ok $plan =~ $wanted && $plan !~ /Seq Scan on ticket\b/, "$names $when" or diag $plan;
+    }
+}
+
+# How each table is read, by its alias: type and key.
+sub plan_of_mysql {
+    my ($server, $database, $names, @values) = @_;
+    my %how;
+    for my $line (split /\n/, $server->sql('EXPLAIN ' . statement('mysql', $names, @values), $database)) {
+        my (undef, undef, $table, $type, undef, $key) = split /\t/, $line;
+        push @{$how{$table}}, [$type, $key];
+    }
+    return \%how;
+}
+
+sub check_mysql {
+    my ($server, $database, $when) = @_;
+    for my $case (@STATEMENTS) {
+        my ($names, $values, undef, $table, $wanted) = @$case;
+        my %ways = map {; "@$_" => 1 } @{plan_of_mysql($server, $database, $names, @$values)->{$table} // []};
+        is join(', ', sort keys %ways), $wanted, "$names $when";
+    }
+}
+
+my %check = (pgsql => \&check_pgsql, mysql => \&check_mysql);
+
+# Large tables that nobody has analysed, as after the first hour of a desk.
+my %series = (pgsql => "generate_series(1, $rows) AS s (n)",
+    mysql => "(SELECT seq AS n FROM seq_1_to_$rows) AS s");
+
+sub fill_plainly {
+    my ($server, $driver) = @_;
+    my $db = $server->database;
+    my $name = $server->{last};
+    my ($status, undef, $err) = HS::ctl({db => $db}, 'db', 'init');
+    is $status, 0, 'tables' or diag $err;
+    $server->sql($_, $name) for
+        'INSERT INTO ticket (id, user_id, name, phone_number, email, email_key, status, version, created_us,'
+        . " updated_us, message) SELECT concat('id', n), 'u', 'N', '123', 'a', 'a', 0, 1, n, n, repeat('help ', 100)"
+        . " FROM $series{$driver}",
+        "INSERT INTO ticket_words (ticket, words) SELECT n, ' help' FROM $series{$driver} WHERE n < 2000",
+        "INSERT INTO search_page (segment, page, postings) SELECT n % 100, floor(n / 100), 'help 0'"
+        . " FROM $series{$driver}";
+    return $name;
+}
+
+sub check_statements {
+    my ($hs, $server, $driver) = @_;
+    my $name = fill_plainly($server, $driver);
+    $check{$driver}->($server, $name, 'where nothing is analysed');
+    $server->sql($driver eq 'pgsql' ? 'VACUUM ANALYZE'
+        : 'ANALYZE TABLE ticket, ticket_words, search_segment, search_page', $name);
+    $check{$driver}->($server, $name, 'where all is analysed');
+    return unless $driver eq 'pgsql';
+    like plan_of_pgsql($server, $name, 'search_pages', q('[[1,0]]')), qr/using search_page_pkey/,
+        'of pages only some are read';
+    for my $names (qw(search_range search_numbers)) {
+        my $plan = plan_of_pgsql($server, $name, $names, 0, 0);
+        unlike $plan, qr/Index Scan using ticket_created/, "$names reads no ticket";
+    }
+}
+
 for my $driver (qw(pgsql mysql)) {
     subtest $driver => sub {
         plan skip_all => "no $driver server is installed" unless HSServer->is_installed($driver);
@@ -126,6 +231,7 @@ for my $driver (qw(pgsql mysql)) {
         HSSeed::fill($hs, $rows);
         $hs->launch;
         check_lists($hs, $server, $driver);
+        check_statements($hs, $server, $driver);
         $hs->stop;
         $server->stop;
     };
