@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_fixture.h"
 
+#include "hs_sql.h"
 #include "hs_store_int.h"
 
 /* What a list may have; every combination is a shape. */
@@ -189,6 +190,82 @@ static void test_shapes(apr_pool_t *root)
     fixture_close(&f);
 }
 
+/* ---- the statements of a search, and of its index ---- */
+
+/* Whether a plan says nothing worse than `wanted`, once or more. */
+static int check_statement(fixture *f, int sql, const void **values, const char *wanted)
+{
+    shape self = {.sql = hs_store_sql(f->store, sql), .values = values};
+    int found = 0;
+
+    if (!fixture_worked(hs_store_read(f->store, explain, &self, f->pool))) {
+        return 0;
+    }
+    for (int row = 0; row < self.plan->count; row++) {
+        const char *line = hs_rows_text(self.plan, row, 3);
+        int is_read = strstr(line, "SCAN ticket") || strstr(line, "SCAN t ") ||
+                      strstr(line, "SCAN p") || strstr(line, "SCAN search_page") ||
+                      strstr(line, "AUTOMATIC") || strstr(line, "TEMP B-TREE");
+
+        found += strstr(line, wanted) != NULL;
+        if (is_read) {
+            printf("# it reads all: %s\n# in: %s\n", line, self.sql);
+            return 0;
+        }
+    }
+    if (!found) {
+        printf("# not by %s: %s\n", wanted, self.sql);
+    }
+    return found > 0;
+}
+
+static void check_search(fixture *f, const char *when)
+{
+    apr_int64_t n = 5;
+    const void *numbers[] = {&n, &n, &n};
+    const void *array[] = {"[1,2,3]"};
+    const void *pages[] = {"[[1,0],[2,5]]"};
+    int good =
+        check_statement(f, HS_SQL_SEARCH_RANGE, numbers,
+                        "SEARCH t USING COVERING INDEX ticket_created (created_us>?)") &&
+        check_statement(f, HS_SQL_SEARCH_RANGE, numbers,
+                        "SEARCH t USING COVERING INDEX ticket_created (created_us<?)") &&
+        check_statement(f, HS_SQL_SEARCH_RANGE, numbers,
+                        "SEARCH w USING INTEGER PRIMARY KEY (rowid=?)") &&
+        check_statement(f, HS_SQL_SEARCH_NUMBERS, numbers,
+                        "SEARCH ticket USING COVERING INDEX ticket_created") &&
+        check_statement(f, HS_SQL_SEARCH_PAGES, pages, "(segment=? AND page=?)") &&
+        check_statement(f, HS_SQL_SEARCH_CREATED, numbers, "USING INTEGER PRIMARY KEY (rowid=?)") &&
+        check_statement(f, HS_SQL_INDEX_TIMES, numbers,
+                        "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)") &&
+        check_statement(f, HS_SQL_INDEX_PAGES, numbers, "(segment=?)") &&
+        check_statement(f, HS_SQL_INDEX_TAKE_WAITING, array, "PRIMARY KEY (rowid=?)") &&
+        check_statement(f, HS_SQL_INDEX_TAKE_SEGMENTS, array, "PRIMARY KEY (rowid=?)") &&
+        check_statement(f, HS_SQL_INDEX_TAKE_PAGES, array, "(segment=?)");
+
+    tap_ok(good, "a search reads no more than it must %s", when);
+}
+
+/* What ANALYZE saw when there was hardly a ticket makes a whole table look cheap. */
+static void test_search(apr_pool_t *root)
+{
+    fixture f;
+
+    fixture_open(&f, root);
+    tap_ok(fixture_worked(hs_store_init(f.store, f.pool)), "the schema is made");
+    check_search(&f, "in a new file");
+    tap_ok(fixture_does(&f, "INSERT INTO ticket (id, user_id, name, phone_number, email, email_key,"
+                            " status, version, created_us, updated_us, message) VALUES"
+                            " ('id', 'u', 'N', '123', 'a', 'a', 0, 1, 1, 1, 'help')") &&
+               fixture_does(&f, "INSERT INTO ticket_words (ticket, words) VALUES (1, ' help')") &&
+               fixture_does(&f, "INSERT INTO search_page (segment, page, postings)"
+                                " VALUES (1, 0, 'help 0')") &&
+               fixture_does(&f, "ANALYZE"),
+           "one ticket is analysed");
+    check_search(&f, "then");
+    fixture_close(&f);
+}
+
 /* The program itself prepares every statement of sql/ there. */
 static void test_statements(apr_pool_t *root)
 {
@@ -207,6 +284,7 @@ int main(void)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_statements(pool);
+    test_search(pool);
     test_shapes(pool);
     return tap_done();
 }
