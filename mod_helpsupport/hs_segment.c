@@ -65,7 +65,7 @@ static apr_size_t fence_length(const char *word, const char *before)
     while (length < HS_SEGMENT_FENCE_OCTETS && word[length] && word[length] == before[length]) {
         length++;
     }
-    length += word[length] && length < HS_SEGMENT_FENCE_OCTETS;
+    length += length < HS_SEGMENT_FENCE_OCTETS && word[length];
     while (is_inside_character(word[length])) {
         length++;
     }

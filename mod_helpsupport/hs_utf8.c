@@ -13,7 +13,8 @@
 
 #define REPLACEMENT 0xFFFD
 
-/* Who looks for a longer word finds it by its beginning, and a page of the index has room for it. */
+/* Who looks for a longer word finds it by its beginning, and a page of the index has room for it.
+ */
 #define WORD_MAX 84
 
 typedef enum character_kind { KIND_SEPARATOR = 0, KIND_MARK, KIND_WORD } character_kind;
