@@ -99,13 +99,13 @@ static void tell(hs_indexer *self, const hs_error *error)
     }
 }
 
-/* Move all that is worth it. Returns how long to rest. */
+/* Move what waits. Returns how long to rest: where more came meanwhile, it can wait. */
 static apr_interval_time_t work(hs_indexer *self)
 {
     hs_error *error = NULL;
-    int moved = 1;
+    int moved = HS_STORE_INDEX_MAX;
 
-    while (!error && moved && !is_stopped(self)) {
+    while (!error && moved == HS_STORE_INDEX_MAX && !is_stopped(self)) {
         apr_pool_clear(self->pool);
         error = hs_store_index(self->store, &moved, self->pool);
     }

@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tickets that are moved at once, at most: they are held in memory. */
-#define WAITING_MAX 16384
-
 /* A segment is merged with the next older ones that are not larger than what is there already: so
  * each ticket is merged a few times in its life, and there are few segments. Not beyond these: a
  * search reads the fences of all segments, and whoever merges reads all their pages. */
@@ -65,7 +62,7 @@ static apr_int64_t lesser(apr_int64_t one, apr_int64_t other)
 static hs_error *read_waiting(hs_store *store, hs_conn *conn, apr_array_header_t *tickets,
                               apr_pool_t *pool)
 {
-    apr_int64_t most = WAITING_MAX;
+    apr_int64_t most = HS_STORE_INDEX_MAX;
     hs_rows *rows;
     hs_error *error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_WAITING),
                                      (const void *[]){&most}, pool);
