@@ -257,7 +257,7 @@ static void test_search(apr_pool_t *root)
     tap_ok(fixture_does(&f, "INSERT INTO ticket (id, user_id, name, phone_number, email, email_key,"
                             " status, version, created_us, updated_us, message) VALUES"
                             " ('id', 'u', 'N', '123', 'a', 'a', 0, 1, 1, 1, 'help')") &&
-               fixture_does(&f, "INSERT INTO ticket_words (ticket, words) VALUES (1, ' help')") &&
+               fixture_does(&f, "INSERT INTO search_waiting (ticket, words) VALUES (1, ' help')") &&
                fixture_does(&f, "INSERT INTO search_page (segment, page, postings)"
                                 " VALUES (1, 0, 'help 0')") &&
                fixture_does(&f, "ANALYZE"),
