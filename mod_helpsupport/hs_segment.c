@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A line gets at least that much room besides its word: a number takes at most 5 digits here. */
+/* A line gets at least that much room besides its word: a number takes at most 4 digits here. */
 #define LINE_OCTETS 24
 
 #define DIGITS_MAX 13

@@ -38,8 +38,8 @@ typedef struct hs_segment_ticket {
  * Thread: any. */
 hs_segment *hs_segment_make(const hs_segment_ticket *tickets, int count, apr_pool_t *pool);
 
-/* One segment of all tickets of several, of which no two have the same ones. All in `pool`.
- * Thread: any. */
+/* One segment of all tickets of several. One that is in two is taken once, but counts twice in
+ * `tickets`. All in `pool`. Thread: any. */
 hs_segment *hs_segment_merge(hs_segment *const *segments, int count, apr_pool_t *pool);
 
 /* Which pages may have words that begin with `word`, from 0; there may be none such on them.

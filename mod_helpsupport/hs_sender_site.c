@@ -255,9 +255,14 @@ static hs_error *open_courier(desk *d, hs_store *store, int connections)
 
 static hs_error *open_desk(desk *d, int connections)
 {
+    hs_db_opts *db = apr_pmemdup(d->pool, &d->server->db, sizeof(*db));
     hs_store *store;
-    hs_error *error = hs_store_create(&store, &d->server->db, NULL, NULL, d->pool);
+    hs_error *error;
 
+    if (db->max < 2) {
+        db->max = 2; /* mails don't wait while words are moved */
+    }
+    error = hs_store_create(&store, db, NULL, NULL, d->pool);
     if (!error) {
         error = hs_indexer_create(&d->indexer, store, log_trouble, d->main_server, d->pool);
     }
@@ -333,7 +338,7 @@ static int start_worker(desk *d, worker *w, void (*run)(desk *d))
     w->thread = NULL;
     atomic_store(&w->is_running, 0);
     ap_log_error(APLOG_MARK, APLOG_CRIT, 0, d->main_server,
-                 "HS0056: no thread for the mail sender; trying again");
+                 "HS0056: no thread for the mail process; trying again");
     return 0;
 }
 

@@ -11,11 +11,9 @@
 
 #include <string.h>
 
-/* A page of rows is read at once, and written in statements of about that many octets, the last row
- * coming on top: a MariaDB server may take no more than 1 MiB, while a ticket with its words has up
- * to 100 KiB and a mail that repeats its message 240. */
+/* A page of rows is read at once. A ticket has up to 100 KiB, a mail that repeats its message 240.
+ */
 #define PAGE_ROWS 200
-#define STATEMENT_OCTETS (512 * 1024)
 
 #define KEYS_MAX 2
 
@@ -156,10 +154,10 @@ static hs_error *write_page(const copy *self, const table *one, const hs_rows *r
     int row = 0;
     hs_buffer json;
 
-    hs_buffer_init(&json, STATEMENT_OCTETS, pool);
+    hs_buffer_init(&json, HS_STORE_STATEMENT_OCTETS, pool);
     while (!error && row < rows->count) {
         json.length = 0;
-        while (row < rows->count && json.length < STATEMENT_OCTETS) {
+        while (row < rows->count && json.length < HS_STORE_STATEMENT_OCTETS) {
             put_row(&json, rows, row++);
         }
         hs_buffer_putc(&json, ']');

@@ -22,7 +22,7 @@ typedef struct wish {
     const char *word;
     hs_found_segment *first; /* of the segments that are loaded together */
     int count;
-    hs_buffer pages; /* JSON */
+    hs_buffer *pages; /* JSON */
     int page_count;
 } wish;
 
@@ -34,10 +34,10 @@ static hs_error *read_pages(hs_found *self, wish *wanted)
     if (wanted->page_count == 0) {
         return NULL;
     }
-    hs_buffer_putc(&wanted->pages, ']');
+    hs_buffer_putc(wanted->pages, ']');
     apr_pool_clear(self->scratch);
     error = hs_conn_select(self->conn, &rows, hs_store_sql(self->store, HS_SQL_SEARCH_PAGES),
-                           (const void *[]){wanted->pages.data}, self->scratch);
+                           (const void *[]){wanted->pages->data}, self->scratch);
     if (!error && rows->count != wanted->page_count) {
         return hs_found_changed(self);
     }
@@ -48,23 +48,23 @@ static hs_error *read_pages(hs_found *self, wish *wanted)
             hs_found_segment *one = &wanted->first[i];
 
             if (one->id == id) {
-                hs_segment_find(&one->has, hs_rows_text(rows, row, 2), wanted->word,
+                hs_segment_find(&one->has, hs_rows_text(rows, row, 1), wanted->word,
                                 one->from_number);
             }
         }
     }
-    wanted->pages.length = 0;
+    wanted->pages->length = 0;
     wanted->page_count = 0;
     return error;
 }
 
 static void want_page(wish *wanted, const hs_found_segment *one, int page)
 {
-    hs_buffer_puts(&wanted->pages, wanted->page_count == 0 ? "[[" : ",[");
-    hs_buffer_put_number(&wanted->pages, one->id);
-    hs_buffer_putc(&wanted->pages, ',');
-    hs_buffer_put_number(&wanted->pages, page);
-    hs_buffer_putc(&wanted->pages, ']');
+    hs_buffer_puts(wanted->pages, wanted->page_count == 0 ? "[[" : ",[");
+    hs_buffer_put_number(wanted->pages, one->id);
+    hs_buffer_putc(wanted->pages, ',');
+    hs_buffer_put_number(wanted->pages, page);
+    hs_buffer_putc(wanted->pages, ']');
     wanted->page_count++;
 }
 
@@ -91,10 +91,10 @@ static hs_error *want_pages(hs_found *self, wish *wanted, hs_found_segment *one)
 
 static hs_error *look_for_word(hs_found *self, const char *word, hs_found_segment *first, int count)
 {
-    wish wanted = {.word = word, .first = first, .count = count};
+    wish wanted = {.word = word, .first = first, .count = count, .pages = &self->json};
     hs_error *error = NULL;
 
-    hs_buffer_init(&wanted.pages, 2048, self->pool);
+    self->json.length = 0;
     for (int i = 0; !error && i < count; i++) {
         error = want_pages(self, &wanted, &first[i]);
     }
@@ -118,7 +118,8 @@ static void forget_doubles(hs_found *self, hs_found_segment *one)
         apr_int64_t last = other->to_number < one->to_number ? other->to_number : one->to_number;
         apr_int64_t number = one->from_number;
 
-        while (number <= last && (number = hs_number_set_above(&other->found, number)) <= last) {
+        while (other->from_number <= last && number <= last &&
+               (number = hs_number_set_above(&other->found, number)) <= last) {
             hs_number_set_remove(&one->found, number++);
         }
     }

@@ -3,6 +3,7 @@
 #ifndef HS_STORE_FOUND_INT_H
 #define HS_STORE_FOUND_INT_H
 
+#include "hs_buffer.h"
 #include "hs_number_set.h"
 #include "hs_store_int.h"
 
@@ -31,6 +32,7 @@ struct hs_found {
     apr_int64_t to_number;
     apr_int64_t disorder_us;
     apr_pool_t *pool;
+    hs_buffer json;      /* pages that are asked for */
     apr_pool_t *scratch; /* for the rows of one statement */
 };
 

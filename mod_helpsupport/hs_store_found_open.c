@@ -62,7 +62,7 @@ static hs_error *read_waiting(hs_found *self)
     return NULL;
 }
 
-/* The numbers of tickets that were created from a time to another. NULL is 0. */
+/* The numbers of tickets that were created from a time to another. */
 static hs_error *read_numbers(const hs_found *self, apr_int64_t *least, apr_int64_t *greatest,
                               apr_int64_t from_us, apr_int64_t to_us)
 {
@@ -71,6 +71,9 @@ static hs_error *read_numbers(const hs_found *self, apr_int64_t *least, apr_int6
         hs_conn_select(self->conn, &rows, hs_store_sql(self->store, HS_SQL_SEARCH_NUMBERS),
                        (const void *[]){&from_us, &to_us}, self->pool);
 
+    if (!error && !hs_rows_text(rows, 0, 0)) {
+        return hs_found_changed(self); /* the ticket that was there was deleted by hand */
+    }
     if (!error) {
         *least = hs_rows_number(rows, 0, 0);
         *greatest = hs_rows_number(rows, 0, 1);
@@ -182,6 +185,7 @@ hs_error *hs_found_open(hs_found **found, hs_store *store, hs_conn *conn,
     self->words = hs_store_search_words(query->words, pool);
     self->load = (apr_int64_t)store->sample * LOAD_SAMPLES;
     self->pool = pool;
+    hs_buffer_init(&self->json, 2048, pool);
     apr_pool_create(&self->scratch, pool);
     self->to_number = APR_INT64_MAX;
     error = read_waiting(self);

@@ -20,9 +20,6 @@
 #define SEGMENT_TICKETS_MAX 65536
 #define SEGMENT_FENCES_MAX 16384
 
-/* A MariaDB server may take no statement of more than 1 MiB. */
-#define STATEMENT_OCTETS (512 * 1024)
-
 #define ID_OCTETS 6
 
 /* A segment that the database has. */
@@ -131,10 +128,25 @@ static hs_error *read_segments(hs_store *store, hs_conn *conn, apr_array_header_
 static hs_segment sum_of(const hs_segment *one, const hs_segment *other)
 {
     return (hs_segment){.tickets = one->tickets + other->tickets,
-                        .from_number = one->from_number < other->from_number ? one->from_number
-                                                                             : other->from_number,
-                        .to_number =
-                            one->to_number > other->to_number ? one->to_number : other->to_number};
+                        .from_number = lesser(one->from_number, other->from_number),
+                        .to_number = greater(one->to_number, other->to_number)};
+}
+
+/* Leave those that could be in one segment with a new one: another that is far away, and the newest
+ * of all, would keep these from being merged for ever. */
+static void leave_near(apr_array_header_t *segments, const hs_segment *fresh)
+{
+    int count = 0;
+
+    for (int i = 0; i < segments->nelts; i++) {
+        const stored one = APR_ARRAY_IDX(segments, i, stored);
+        const hs_segment both = sum_of(fresh, &one.segment);
+
+        if (both.to_number - both.from_number < HS_SEGMENT_SPAN_MAX) {
+            APR_ARRAY_IDX(segments, count++, stored) = one;
+        }
+    }
+    segments->nelts = count;
 }
 
 /* How many segments, from the newest, are merged with a new one. */
@@ -178,21 +190,22 @@ static hs_error *read_pages(hs_store *store, hs_conn *conn, stored *one, apr_poo
 /* ---- the new one ---- */
 
 /* Go through tickets in order of their numbers, to see when the last was created and how far the
- * order of creation is from theirs. So many at a time that no statement takes too long. */
+ * order of creation is from theirs. Some at a time, so that no statement takes too long. */
 static hs_error *read_times(hs_store *store, hs_conn *conn, move *self, apr_int64_t from_number,
                             apr_int64_t to_number)
 {
-    for (apr_int64_t from = from_number; from <= to_number; from += HS_SEGMENT_SPAN_MAX) {
-        apr_int64_t to = lesser(to_number, from + HS_SEGMENT_SPAN_MAX - 1);
+    while (from_number <= to_number) {
         hs_rows *rows;
-        hs_error *error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_TIMES),
-                                         (const void *[]){&self->last_us, &from, &to}, self->pool);
+        hs_error *error =
+            hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_TIMES),
+                           (const void *[]){&self->last_us, &from_number, &to_number}, self->pool);
 
-        if (error) {
+        if (error || !hs_rows_text(rows, 0, 2)) {
             return error;
         }
         self->last_us = greater(self->last_us, hs_rows_number(rows, 0, 0));
         self->disorder_us = greater(self->disorder_us, hs_rows_number(rows, 0, 1));
+        from_number = hs_rows_number(rows, 0, 2) + 1;
     }
     return NULL;
 }
@@ -302,6 +315,7 @@ static hs_error *prepare(hs_store *store, hs_conn *conn, void *baton, apr_pool_t
     self->tickets = json_of_tickets(tickets, pool);
     self->ticket_count = tickets->nelts;
     error = compare_times(store, conn, self, fresh, segments);
+    leave_near(segments, fresh);
     if (!error) {
         error = merge(store, conn, self, fresh, segments);
     }
@@ -349,10 +363,10 @@ static hs_error *put_pages(hs_store *store, hs_conn *conn, const move *self, apr
     int page = 0;
     hs_buffer json;
 
-    hs_buffer_init(&json, STATEMENT_OCTETS + 2 * HS_SEGMENT_PAGE_OCTETS, pool);
+    hs_buffer_init(&json, HS_STORE_STATEMENT_OCTETS + 2 * HS_SEGMENT_PAGE_OCTETS, pool);
     while (!error && page < self->segment->pages->nelts) {
         json.length = 0;
-        while (page < self->segment->pages->nelts && json.length < STATEMENT_OCTETS) {
+        while (page < self->segment->pages->nelts && json.length < HS_STORE_STATEMENT_OCTETS) {
             put_page(&json, self, page++);
         }
         hs_buffer_putc(&json, ']');

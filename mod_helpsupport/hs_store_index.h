@@ -8,7 +8,7 @@
 typedef struct hs_store hs_store; /* hs_store.h */
 
 /* Tickets that are moved at once, at most: they are held in memory. */
-#define HS_STORE_INDEX_MAX 16384
+#define HS_STORE_INDEX_MAX 4096
 
 /* Move the words of tickets that wait into a new segment, together with small segments that it is
  * merged with, in one transaction; *moved: how many tickets, 0 where none were worth it or another

@@ -43,6 +43,10 @@ typedef struct hs_store {
     void *baton;
 } hs_store;
 
+/* Rows that are written as JSON go into statements of about that many octets, the last row coming
+ * on top: a MariaDB server may take no more than 1 MiB. */
+#define HS_STORE_STATEMENT_OCTETS (512 * 1024)
+
 /* Something to do with a connection. Must be repeatable from its start. */
 typedef hs_error *hs_store_work(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool);
 
@@ -133,6 +137,9 @@ hs_error *hs_store_choose(hs_store *store, hs_conn *conn, hs_way *way, const hs_
                           apr_int64_t need, apr_pool_t *pool) HS_MUSTCHECK;
 hs_way hs_store_way_to_all(const hs_list *list);
 
+/* Whether a list asks for more than words. */
+int hs_store_list_has_filters(const hs_list *list);
+
 /* A search: the keys (hs_key) of the first `need` tickets (0: all) of `list`, which has words, in
  * its order. The second only counts. */
 typedef struct hs_key {
@@ -147,9 +154,9 @@ hs_error *hs_store_search_count(hs_store *store, hs_conn *conn, apr_int64_t *cou
 
 /* The statements of a list, its words apart; *values is what hs_conn_select needs. A page of it;
  * the keys of its first `limit` tickets: how many, and a text of "number us" between commas, in no
- * order; the number of its
- * matches, no further than `cap` + 1 where cap > 0; of the store's sample of the way, how many
- * tickets it has and how many pass the tests; the key of the ticket behind `offset` others. */
+ * order; the number of its matches, no further than `cap` + 1 where cap > 0; of the store's sample
+ * of the way, how many tickets it has and how many pass the tests; the key of the ticket behind
+ * `offset` others. */
 const char *hs_store_compose(const hs_store *store, const void ***values, const hs_list *list,
                              const hs_way *way, apr_pool_t *pool);
 const char *hs_store_compose_keys(const hs_store *store, const void ***values, const hs_list *list,

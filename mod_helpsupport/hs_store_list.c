@@ -10,10 +10,10 @@ typedef struct request {
     const hs_list *list;
 } request;
 
-static int is_filtered(const hs_list *list)
+int hs_store_list_has_filters(const hs_list *list)
 {
-    return list->words || list->user_id || list->email || list->statuses ||
-           list->has_created_after || list->has_created_before || list->has_updated_after;
+    return list->user_id || list->email || list->statuses || list->has_created_after ||
+           list->has_created_before || list->has_updated_after;
 }
 
 static hs_error *count_by(hs_store *store, hs_conn *conn, apr_int64_t *total, const hs_list *list,
@@ -30,14 +30,15 @@ static hs_error *count_by(hs_store *store, hs_conn *conn, apr_int64_t *total, co
     return error;
 }
 
-/* A count has no order of its own, so it takes that of a range that it has; nor has it a page. */
+/* A count has no order of its own, so it takes that of a range that it has; nor has it a page. With
+ * words it is made in several statements, so it takes the order that nobody changes meanwhile. */
 static hs_list list_of_count(const hs_list *list)
 {
     hs_list all = *list;
+    int by_change = list->has_updated_after && !list->has_created_after &&
+                    !list->has_created_before && !list->words;
 
-    all.sort = list->has_updated_after && !list->has_created_after && !list->has_created_before
-                   ? HS_SORT_UPDATED
-                   : HS_SORT_CREATED;
+    all.sort = by_change ? HS_SORT_UPDATED : HS_SORT_CREATED;
     all.descending = 1;
     all.has_cursor = 0;
     if (list->count == HS_COUNT_EXACT) {
@@ -86,7 +87,7 @@ static hs_error *count_total(hs_store *store, hs_conn *conn, hs_page *page, cons
     if (list->count == HS_COUNT_NONE) {
         return NULL;
     }
-    if (list->count == HS_COUNT_CAPPED || is_filtered(list)) {
+    if (list->count == HS_COUNT_CAPPED || list->words || hs_store_list_has_filters(list)) {
         return count_filtered(store, conn, page, &all, pool);
     }
     /* SQLite counts the pages of an index without looking at its rows. */
@@ -132,24 +133,48 @@ static hs_error *read_chosen(hs_store *store, hs_conn *conn, hs_rows **rows, int
     return error;
 }
 
+/* Whether one of the keys from `first` up to the last but `index` is that one's ticket: it was
+ * changed while we walked, and walked again. */
+static int is_again(const apr_array_header_t *keys, apr_int64_t first, apr_int64_t index)
+{
+    for (apr_int64_t i = first; i < index; i++) {
+        if (APR_ARRAY_IDX(keys, i, hs_key).number == APR_ARRAY_IDX(keys, index, hs_key).number) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* The numbers of a page's tickets, and of the one behind it. */
 static const char *page_of(const apr_array_header_t *keys, const hs_list *list, apr_pool_t *pool)
 {
+    apr_int64_t first = list->has_skip ? list->skip : 0;
     hs_buffer json;
     int count = 0;
 
     hs_buffer_init(&json, 2048, pool);
-    for (apr_int64_t i = list->has_skip ? list->skip : 0; i < keys->nelts && count <= list->limit;
-         i++) {
-        hs_buffer_putc(&json, count++ == 0 ? '[' : ',');
-        hs_buffer_put_number(&json, APR_ARRAY_IDX(keys, i, hs_key).number);
+    for (apr_int64_t i = first; i < keys->nelts && count <= list->limit; i++) {
+        if (!is_again(keys, first, i)) {
+            hs_buffer_putc(&json, count++ == 0 ? '[' : ',');
+            hs_buffer_put_number(&json, APR_ARRAY_IDX(keys, i, hs_key).number);
+        }
     }
     hs_buffer_puts(&json, count == 0 ? "[]" : "]");
     return json.data;
 }
 
-/* Whether there is a next page is known before the page is read: meanwhile a ticket of it may cease
- * to match. */
+/* The page ends before the key behind it. */
+static void set_end(hs_way *way, const apr_array_header_t *keys)
+{
+    const hs_key *behind = &APR_ARRAY_IDX(keys, keys->nelts - 1, hs_key);
+
+    way->has_stop = 1;
+    way->stop_us = behind->us;
+    way->stop_number = behind->number;
+}
+
+/* Whether there is a next page, and where it begins, is known before the page is read: meanwhile a
+ * ticket of it may cease to match, or be changed and stand behind all others. */
 static hs_error *read_searched(hs_store *store, hs_conn *conn, hs_rows **rows, int *has_more,
                                const hs_list *list, apr_pool_t *pool)
 {
@@ -164,6 +189,9 @@ static hs_error *read_searched(hs_store *store, hs_conn *conn, hs_rows **rows, i
     *has_more = keys->nelts == need_of(list);
     page.has_skip = 0;
     way.found = page_of(keys, list, pool);
+    if (*has_more) {
+        set_end(&way, keys);
+    }
     error = read_by(store, conn, rows, &page, &way, pool);
     if (!error && *has_more && (*rows)->count == 0) {
         /* Without a ticket there is nothing that a cursor could be made of. */

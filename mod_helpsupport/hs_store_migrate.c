@@ -4,9 +4,8 @@
 #include "hs_sql.h"
 #include "hs_store_int.h"
 
-/* As in hs_store_copy.c: tickets that are read at once, and what a statement may hold. */
+/* As in hs_store_copy.c: tickets that are read at once. */
 #define PAGE_ROWS 200
-#define STATEMENT_OCTETS (512 * 1024)
 
 static void put_words(hs_buffer *json, const hs_ticket *ticket, apr_pool_t *pool)
 {
@@ -23,10 +22,10 @@ static hs_error *write_page(hs_store *store, hs_conn *conn, const hs_rows *rows,
     int row = 0;
     hs_buffer json;
 
-    hs_buffer_init(&json, STATEMENT_OCTETS, pool);
+    hs_buffer_init(&json, HS_STORE_STATEMENT_OCTETS, pool);
     while (!error && row < rows->count) {
         json.length = 0;
-        while (row < rows->count && json.length < STATEMENT_OCTETS) {
+        while (row < rows->count && json.length < HS_STORE_STATEMENT_OCTETS) {
             put_words(&json, hs_store_ticket(rows, row++, pool), pool);
         }
         hs_buffer_putc(&json, ']');

@@ -24,26 +24,24 @@
 
 #define TURN_MAX 100000000
 
-void hs_search_finish(hs_search *self, apr_array_header_t *keys)
+void hs_search_finish(hs_search *self, apr_array_header_t *keys, apr_int64_t count)
 {
     if (self->need && keys->nelts > self->need) {
         keys->nelts = (int)self->need;
     }
     self->keys = keys;
+    self->count = self->need && count > self->need ? self->need : count;
 }
 
 /* ---- walking the list ---- */
 
-static hs_error *choose_way(hs_search *self)
+static hs_error *choose_way(hs_search *self, int most)
 {
     if (self->has_way) {
         return NULL;
     }
     self->has_way = 1;
-    self->walk_list = *self->list;
-    self->walk_list.words = NULL;
-    return hs_store_choose(self->store, self->conn, &self->way, &self->walk_list,
-                           self->store->sample, self->pool);
+    return hs_store_choose(self->store, self->conn, &self->way, &self->walk_list, most, self->pool);
 }
 
 /* Of the tickets that were walked keep those that have the words. */
@@ -57,7 +55,10 @@ static hs_error *keep_found(hs_search *self, const apr_array_header_t *keys)
         error = self->list->sort == HS_SORT_CREATED ? hs_found_load_to(self->found, key->number)
                                                     : hs_found_load_all(self->found);
         if (!error && hs_found_has(self->found, key->number)) {
-            APR_ARRAY_PUSH(self->walked, hs_key) = *key;
+            self->walked_count++;
+            if (self->need) {
+                APR_ARRAY_PUSH(self->walked, hs_key) = *key;
+            }
         }
     }
     if (keys->nelts > 0) {
@@ -70,13 +71,16 @@ static hs_error *keep_found(hs_search *self, const apr_array_header_t *keys)
     return error;
 }
 
-/* A walk came to its end; but one with a stop may have ended too early. */
-static void end_walk(hs_search *self)
+/* A walk came to its end. At a stop, which was set for what was wanted then, it is chosen anew how
+ * to go on; where nothing came before the stop, that would choose the same again. */
+static void end_walk(hs_search *self, int got)
 {
-    if (self->way.has_stop) {
+    if (self->way.has_stop && got > 0) {
+        self->has_way = 0;
+    } else if (self->way.has_stop) {
         self->way = hs_store_way_to_all(&self->walk_list);
     } else {
-        hs_search_finish(self, self->walked);
+        hs_search_finish(self, self->walked, self->walked_count);
     }
 }
 
@@ -91,20 +95,30 @@ static hs_error *walk_some(hs_search *self, apr_int64_t limit)
     if (error) {
         return error;
     }
-    if (self->need && self->walked->nelts >= self->need) {
-        hs_search_finish(self, self->walked);
+    if (self->need && self->walked_count >= self->need) {
+        hs_search_finish(self, self->walked, self->walked_count);
     } else if (keys->nelts < limit) {
-        end_walk(self);
+        end_walk(self, keys->nelts);
     }
     return NULL;
 }
 
+/* What must be sorted costs the same whatever is taken of it. */
+static apr_int64_t chunk_of(const hs_search *self, int most)
+{
+    return most < WALK_MAX && hs_store_way_is_in_order(&self->way, &self->walk_list) ? most
+                                                                                     : WALK_MAX;
+}
+
 static hs_error *take_walk_turn(hs_search *self, int most)
 {
-    hs_error *error = choose_way(self);
+    hs_error *error = NULL;
 
     for (int done = 0; !error && !self->keys && done < most; done += WALK_MAX) {
-        error = walk_some(self, most < WALK_MAX ? most : WALK_MAX);
+        error = choose_way(self, most);
+        if (!error) {
+            error = walk_some(self, chunk_of(self, most));
+        }
     }
     return error;
 }
@@ -133,6 +147,9 @@ static hs_found_query query_of(const hs_list *list)
 static hs_error *open_search(hs_search *self, hs_found_query *query)
 {
     *query = query_of(self->list);
+    self->walk_list = *self->list;
+    self->walk_list.words = NULL;
+    hs_buffer_init(&self->json, 4096, self->pool);
     self->tested = apr_array_make(self->pool, HS_SEARCH_ROOM, sizeof(hs_key));
     self->walked = apr_array_make(self->pool, HS_SEARCH_ROOM, sizeof(hs_key));
     apr_pool_create(&self->scratch, self->pool);
@@ -173,13 +190,7 @@ hs_error *hs_store_search(hs_store *store, hs_conn *conn, apr_array_header_t **k
     return error;
 }
 
-/* Whether the words are all that a list asks for. */
-static int is_only_words(const hs_list *list)
-{
-    return !list->statuses && !list->user_id && !list->email && !list->has_created_after &&
-           !list->has_created_before && !list->has_updated_after;
-}
-
+/* A ticket that was deleted by hand is counted, too: the index knows nothing of it. */
 static hs_error *count_words(hs_search *self, apr_int64_t *count)
 {
     hs_found_query query;
@@ -205,12 +216,10 @@ hs_error *hs_store_search_count(hs_store *store, hs_conn *conn, apr_int64_t *cou
     hs_error *error;
 
     *count = 0;
-    if (is_only_words(list)) {
+    if (!hs_store_list_has_filters(list)) {
         return count_words(&self, count);
     }
     error = run(&self);
-    if (!error) {
-        *count = self.keys->nelts;
-    }
+    *count = self.count;
     return error;
 }

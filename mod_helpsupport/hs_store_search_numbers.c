@@ -8,17 +8,14 @@
 /* Numbers that one statement tests. */
 #define TEST_MAX 4096
 
-static const char *json_of(const apr_int64_t *numbers, int count, apr_pool_t *pool)
+static void put_numbers(hs_buffer *json, const apr_int64_t *numbers, int count)
 {
-    hs_buffer json;
-
-    hs_buffer_init(&json, 16 * (apr_size_t)count + 2, pool);
+    json->length = 0;
     for (int i = 0; i < count; i++) {
-        hs_buffer_putc(&json, i == 0 ? '[' : ',');
-        hs_buffer_put_number(&json, numbers[i]);
+        hs_buffer_putc(json, i == 0 ? '[' : ',');
+        hs_buffer_put_number(json, numbers[i]);
     }
-    hs_buffer_puts(&json, count == 0 ? "[]" : "]");
-    return json.data;
+    hs_buffer_putc(json, ']');
 }
 
 static hs_error *test(hs_search *self, const apr_array_header_t *numbers)
@@ -27,17 +24,21 @@ static hs_error *test(hs_search *self, const apr_array_header_t *numbers)
 
     for (int done = 0; done < numbers->nelts; done += TEST_MAX) {
         int count = numbers->nelts - done < TEST_MAX ? numbers->nelts - done : TEST_MAX;
-        const hs_way way = {.source = HS_SOURCE_FOUND,
-                            .found = json_of(all + done, count, self->pool)};
+        hs_way way = {.source = HS_SOURCE_FOUND};
         apr_array_header_t *passed;
-        hs_error *error = hs_search_keys(self, &passed, self->list, &way, count);
+        hs_error *error;
 
+        put_numbers(&self->json, all + done, count);
+        way.found = self->json.data;
+        error = hs_search_keys(self, &passed, self->list, &way, count);
         if (error) {
             return error;
         }
-        apr_array_cat(self->tested, passed);
+        self->tested_count += passed->nelts;
+        if (self->need) {
+            apr_array_cat(self->tested, passed);
+        }
     }
-    self->tested_count += numbers->nelts;
     return NULL;
 }
 
@@ -124,7 +125,7 @@ static hs_error *settle_tested(hs_search *self, apr_int64_t last_number)
     if (is_there) {
         hs_search_sort(self, self->tested);
         if (count_settled(self, &last) >= self->need) {
-            hs_search_finish(self, self->tested);
+            hs_search_finish(self, self->tested, self->tested_count);
         }
     }
     return error;
@@ -147,7 +148,7 @@ static hs_error *test_by_creation(hs_search *self, int most)
     }
     if (is_last) {
         hs_search_sort(self, self->tested);
-        hs_search_finish(self, self->tested);
+        hs_search_finish(self, self->tested, self->tested_count);
         return NULL;
     }
     return settle_tested(self, APR_ARRAY_IDX(numbers, numbers->nelts - 1, apr_int64_t));
@@ -170,7 +171,7 @@ static hs_error *test_by_change(hs_search *self, int most)
     }
     if (!error) {
         hs_search_sort(self, self->tested);
-        hs_search_finish(self, self->tested);
+        hs_search_finish(self, self->tested, self->tested_count);
     }
     return error;
 }

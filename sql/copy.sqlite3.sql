@@ -1,7 +1,7 @@
 -- How rows come into SQLite: see copy.sql. Tables and columns of integers turn strings into them.
 
--- Where several nodes wrote, created_us may go
--- backwards by the moment between two of them; here it never does (see the schema).
+-- Where several nodes wrote, created_us may go backwards by the moment between two of them; here it
+-- never does (see the schema).
 -- name: copy_ticket
 INSERT INTO ticket (number, id, user_id, name, phone_number, email, message,
                     status, version, created_us, updated_us, email_key)

@@ -235,8 +235,7 @@ AS hit, t.number, t.created_us, t.updated_us
 )
 
 -- Around keys: how many, and all of them as one text, in no order. For thousands of keys that takes a
--- tenth of the time of as many rows. The session makes room for
--- all that may come.
+-- tenth of the time of as many rows. The session makes room for all that may come.
 -- fragment: list_packed_created
 SELECT count(*), group_concat(k.number, ' ', k.created_us) FROM (
 
@@ -328,19 +327,22 @@ SELECT count(*) FROM (SELECT 1 FROM search_waiting LIMIT %lld) AS w
 -- name: index_waiting
 SELECT ticket, words FROM search_waiting ORDER BY ticket LIMIT %lld
 
--- Of tickets from a number to another: when the last was created, and by how much one was created
--- earlier than another of a lower number. The first value is when the last ticket below was.
+-- Of tickets from a number to another, some at a time: when the last was created, by how much one was
+-- created earlier than another of a lower number, and the number up to which that is. The first value
+-- is when the last ticket below was created.
 -- In two levels: MariaDB looks through all of a window again for each of its rows, so that one of
 -- 16,000 tickets took 4 s.
 -- name: index_times
-SELECT max(b.top), coalesce(max(greatest(b.inside, greatest(%lld, b.earlier) - b.low)), 0)
-FROM (SELECT top, low, inside, coalesce(max(top) OVER (
+SELECT max(b.top), coalesce(max(greatest(b.inside, greatest(%lld, b.earlier) - b.low)), 0),
+       max(b.number)
+FROM (SELECT number, top, low, inside, coalesce(max(top) OVER (
                  ORDER BY block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS earlier
-      FROM (SELECT block, max(created_us) AS top, min(created_us) AS low,
+      FROM (SELECT block, max(number) AS number, max(created_us) AS top, min(created_us) AS low,
                    max(us - created_us) AS inside
-            FROM (SELECT number DIV 128 AS block, created_us,
+            FROM (SELECT number DIV 128 AS block, number, created_us,
                          max(created_us) OVER (PARTITION BY number DIV 128 ORDER BY number) AS us
-                  FROM ticket WHERE number BETWEEN %lld AND %lld) AS t
+                  FROM (SELECT number, created_us FROM ticket WHERE number BETWEEN %lld AND %lld
+                        ORDER BY number LIMIT 65536) AS t) AS t
             GROUP BY block) AS t) AS b
 
 -- Who moves tickets into a segment takes them and the segments that are merged with them away, or,
@@ -409,7 +411,7 @@ WHERE created_us BETWEEN %lld AND %lld
 
 -- Pages of the index: a JSON array of [segment, page].
 -- name: search_pages
-SELECT p.segment, p.page, p.postings
+SELECT p.segment, p.postings
 FROM JSON_TABLE(%s, '$[*]' COLUMNS (segment bigint PATH '$[0]', page integer PATH '$[1]')) AS j
 STRAIGHT_JOIN search_page AS p FORCE INDEX (PRIMARY) ON p.segment = j.segment AND p.page = j.page
 

@@ -350,8 +350,7 @@ AND user_id = %s
 -- fragment: list_is_email
 AND email_key = %s
 
--- Tests that no index can answer: an expression in place of the column. The query of words is a
--- sub-select, because a cast would be done again for each row.
+-- Tests that no index can answer: an expression in place of the column.
 -- fragment: list_test_status
 AND (CAST(1 AS bigint) << status) & %lld <> 0
 
@@ -407,12 +406,13 @@ SELECT count(*) FROM (SELECT 1 FROM search_waiting LIMIT %lld) AS w
 -- name: index_waiting
 SELECT ticket, words FROM search_waiting ORDER BY ticket LIMIT %lld
 
--- Of tickets from a number to another: when the last was created, and by how much one was created
--- earlier than another of a lower number. The first value is when the last ticket below was.
+-- Of tickets from a number to another, some at a time: when the last was created, by how much one was
+-- created earlier than another of a lower number, and the number up to which that is. The first value
+-- is when the last ticket below was created.
 -- name: index_times
-SELECT max(created_us), coalesce(max(greatest(%lld, us) - created_us), 0)
-FROM (SELECT created_us, max(created_us) OVER (ORDER BY number) AS us
-      FROM ticket WHERE number BETWEEN %lld AND %lld) AS earlier
+SELECT max(created_us), coalesce(max(greatest(%lld, us) - created_us), 0), max(number)
+FROM (SELECT number, created_us, max(created_us) OVER (ORDER BY number) AS us
+      FROM ticket WHERE number BETWEEN %lld AND %lld ORDER BY number LIMIT 65536) AS earlier
 
 -- Who moves tickets into a segment takes them and the segments that are merged with them away, or,
 -- where somebody else was first, does nothing. JSON arrays of numbers and of segments.
@@ -478,7 +478,7 @@ WHERE created_us BETWEEN %lld AND %lld
 
 -- Pages of the index: a JSON array of [segment, page].
 -- name: search_pages
-SELECT p.segment, p.page, p.postings
+SELECT p.segment, p.postings
 FROM jsonb_array_elements(CAST(%s AS jsonb)) AS j (v)
 JOIN search_page AS p ON p.segment = CAST(v->>0 AS bigint) AND p.page = CAST(v->>1 AS integer)
 

@@ -254,12 +254,13 @@ SELECT count(*) FROM (SELECT 1 FROM search_waiting LIMIT %lld)
 -- name: index_waiting
 SELECT ticket, words FROM search_waiting ORDER BY ticket LIMIT %lld
 
--- Of tickets from a number to another: when the last was created, and by how much one was created
--- earlier than another of a lower number. The first value is when the last ticket below was.
+-- Of tickets from a number to another, some at a time: when the last was created, by how much one was
+-- created earlier than another of a lower number, and the number up to which that is. The first value
+-- is when the last ticket below was created.
 -- name: index_times
-SELECT max(created_us), coalesce(max(max(%lld, us) - created_us), 0)
-FROM (SELECT created_us, max(created_us) OVER (ORDER BY number) AS us
-      FROM ticket WHERE number BETWEEN %lld AND %lld) AS earlier
+SELECT max(created_us), coalesce(max(max(%lld, us) - created_us), 0), max(number)
+FROM (SELECT number, created_us, max(created_us) OVER (ORDER BY number) AS us
+      FROM ticket WHERE number BETWEEN %lld AND %lld ORDER BY number LIMIT 65536) AS earlier
 
 -- Who moves tickets into a segment takes them and the segments that are merged with them away, or,
 -- where somebody else was first, does nothing. JSON arrays of numbers and of segments.
@@ -321,7 +322,7 @@ WHERE created_us BETWEEN %lld AND %lld
 
 -- Pages of the index: a JSON array of [segment, page].
 -- name: search_pages
-SELECT p.segment, p.page, p.postings
+SELECT p.segment, p.postings
 FROM json_each(%s) AS j
 CROSS JOIN search_page AS p ON p.segment = j.value->>0 AND p.page = j.value->>1
 

@@ -124,6 +124,41 @@ static void test_segments(apr_pool_t *root)
     fixture_close(&f);
 }
 
+/* As an import by hand may leave it: a ticket whose number is far from all others. */
+static void insert_by_hand(const fixture *f, const char *number)
+{
+    (void)fixture_does(f, apr_pstrcat(f->pool,
+                                      "INSERT INTO ticket (number, id, user_id, name, "
+                                      "phone_number, email, email_key, status, version, "
+                                      "created_us, updated_us, message) VALUES (",
+                                      number, ", 'far-", number,
+                                      "', 'u', 'n', '1', 'e@x.example', 'e@x.example', 0, 1, ",
+                                      number, ", ", number, ", 'far away')", NULL));
+    (void)fixture_does(f,
+                       apr_pstrcat(f->pool, "INSERT INTO search_waiting (ticket, words) VALUES (",
+                                   number, ", ' far away')", NULL));
+}
+
+/* Moves neither go through all numbers in between nor cease to merge. */
+static void test_far_number(apr_pool_t *root)
+{
+    fixture f;
+
+    fixture_open(&f, root);
+    submit_many(&f, 1, "near words"); /* makes the tables */
+    f.store->waiting_min = 1;
+    (void)index_all(&f);
+    insert_by_hand(&f, "1000000000000000");
+    (void)index_all(&f);
+    for (int i = 0; i < 8; i++) {
+        insert_by_hand(&f, apr_itoa(f.pool, 1000 + i));
+        tap_is_int(index_all(&f), 1, "a ticket below it is moved");
+    }
+    tap_ok(number_of(&f, "SELECT count(*) FROM search_segment") <= 5, "segments are merged");
+    tap_is_int(found(&f, "far away"), 9, "and all are found");
+    fixture_close(&f);
+}
+
 /* Which of the segments that there were is still there after another move. */
 static int outlives_move(const fixture *f, const char *change)
 {
@@ -609,6 +644,7 @@ int main(void)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_segments(pool);
+    test_far_number(pool);
     test_merge_bounds(pool);
     test_segment_gone(pool);
     test_doubles(pool);
