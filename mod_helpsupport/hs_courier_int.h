@@ -72,6 +72,7 @@ struct hs_courier {
     int free_count;
     hs_parcel *results; /* not stored yet, in order */
     hs_parcel **results_last;
+    int is_unsure; /* what a try to store them did is not known */
     int next_post;
     int looks;          /* somebody said, or the time has come, to look for new mails */
     apr_time_t look_at; /* not before */

@@ -183,16 +183,18 @@ void hs_courier_store(hs_courier *courier)
     }
     error = hs_outbox_finish(courier->store, results, &lost, courier->scratch);
     if (error) {
+        courier->is_unsure |= error->code == HS_OUTCOME_UNKNOWN;
         hs_courier_note_trouble(courier, error);
         return;
     }
     courier->db_wait_us = 0;
-    if (lost) {
+    if (lost && !courier->is_unsure) { /* else they may be what an earlier try had stored */
         hs_courier_say(courier, HS_COURIER_WARNING,
                        "%d mails had been given to another sender meanwhile and may go out twice: "
                        "are the clocks right?",
                        lost);
     }
+    courier->is_unsure = 0;
     for (parcel = courier->results; parcel; parcel = courier->results) {
         courier->results = parcel->next;
         discard(courier, parcel);
