@@ -36,6 +36,8 @@ typedef struct change {
     const void **values; /* some point into *at, which is set when the clock was read */
     times *at;
     int changed;
+    int is_unsure; /* a try had no answer: the next one may find nothing since that had changed it
+                    */
 } change;
 
 static hs_error *run_change(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
@@ -46,7 +48,15 @@ static hs_error *run_change(hs_store *store, hs_conn *conn, void *baton, apr_poo
     if (error) {
         return error;
     }
-    return hs_conn_query(conn, &one->changed, hs_store_sql(store, one->sql), one->values, pool);
+    error = hs_conn_query(conn, &one->changed, hs_store_sql(store, one->sql), one->values, pool);
+    one->is_unsure |= error && error->code == HS_DB_LOST;
+    return error;
+}
+
+static hs_error *apply_change(hs_store *store, change *one, apr_pool_t *pool)
+{
+    return hs_store_outward(
+        hs_store_apply(store, run_change, one, hs_db_deadline(store->db), pool));
 }
 
 /* All of them may run twice: what the first run did, the second doesn't find. */
@@ -54,10 +64,10 @@ static hs_error *change_rows(hs_store *store, int *changed, int sql, times *at, 
                              apr_pool_t *pool)
 {
     change one = {.sql = sql, .values = values, .at = at};
-    hs_error *error = hs_store_apply(store, run_change, &one, hs_db_deadline(store->db), pool);
+    hs_error *error = apply_change(store, &one, pool);
 
     *changed = one.changed;
-    return hs_store_outward(error);
+    return error;
 }
 
 hs_error *hs_outbox_release(hs_store *store, const char *owner, int *count, apr_pool_t *pool)
@@ -337,14 +347,21 @@ hs_error *hs_outbox_list(hs_store *store, apr_array_header_t **list, const char 
 hs_error *hs_outbox_retry(hs_store *store, apr_int64_t id, apr_pool_t *pool)
 {
     times at = {0};
-    int changed;
-    hs_error *error = change_rows(store, &changed, HS_SQL_MAIL_RETRY, &at,
-                                  (const void *[]){&at.now, &at.now, &at.now, &id}, pool);
+    change one = {.sql = HS_SQL_MAIL_RETRY,
+                  .values = (const void *[]){&at.now, &at.now, &at.now, &id},
+                  .at = &at};
+    hs_error *error = apply_change(store, &one, pool);
 
-    if (!error && changed == 0) {
-        error = hs_error_make(
-            pool, HS_NOT_FOUND,
-            "no failed or suppressed mail with id %" APR_INT64_T_FMT " can be sent again", id);
+    if (error || one.changed > 0) {
+        return error;
     }
-    return error;
+    if (one.is_unsure) {
+        return hs_error_make(pool, HS_OUTCOME_UNKNOWN,
+                             "whether mail %" APR_INT64_T_FMT " is queued again is not known, an "
+                             "answer of the database was lost: look with mail list",
+                             id);
+    }
+    return hs_error_make(
+        pool, HS_NOT_FOUND,
+        "no failed or suppressed mail with id %" APR_INT64_T_FMT " can be sent again", id);
 }

@@ -125,7 +125,8 @@ hs_error *hs_outbox_list(hs_store *store, apr_array_header_t **rows, const char 
                          apr_pool_t *pool) HS_MUSTCHECK;
 
 /* Queue a failed or suppressed mail again, its tries and age forgotten and without regard to the
- * limits. HS_NOT_FOUND where no such row may be. */
+ * limits. HS_NOT_FOUND where no such row may be; HS_OUTCOME_UNKNOWN where there is none after a try
+ * that had no answer. */
 hs_error *hs_outbox_retry(hs_store *store, apr_int64_t id, apr_pool_t *pool) HS_MUSTCHECK;
 
 #endif

@@ -32,6 +32,26 @@ apr_dbd_query(const apr_dbd_driver_t *driver, apr_dbd_t *handle, int *changed, c
     return status;
 }
 
+static int writes_without_answer;
+
+/* The same for a prepared statement, which is its own transaction. */
+__attribute__((visibility("default"))) int
+apr_dbd_pbquery(const apr_dbd_driver_t *driver, apr_pool_t *pool, apr_dbd_t *handle, int *changed,
+                apr_dbd_prepared_t *statement, const void **values)
+{
+    __typeof__(&apr_dbd_pbquery) real;
+    void *symbol = dlsym(RTLD_NEXT, "apr_dbd_pbquery");
+    int status;
+
+    memcpy(&real, &symbol, sizeof(real));
+    status = real(driver, pool, handle, changed, statement, values);
+    if (status == 0 && writes_without_answer > 0) {
+        writes_without_answer--;
+        return 2013;
+    }
+    return status;
+}
+
 static const hs_mail_limits no_limits;
 
 /* Beside the program, as time would: one statement. */
@@ -344,6 +364,22 @@ static void test_lost_answers(fixture *f)
     tap_is_str(ask(f, "SELECT tries FROM mail WHERE id = 2"), "1", "which counts as one try");
     commits_without_answer = 1;
     tap_is_int(finish_as(f, nth(mails, 0), "sent"), 1, "but one that was lost before counts");
+}
+
+static void test_retry_without_answer(fixture *f)
+{
+    hs_error *error;
+
+    if (fixture_is("sqlite3")) {
+        return;
+    }
+    submit(f, "jane@example.com", SITE);
+    (void)finish_as(f, nth(claim_some(f, 1), 0), "failed");
+    writes_without_answer = 1;
+    error = hs_outbox_retry(f->store, 1, f->pool);
+    tap_is_int(writes_without_answer, 0, "the answer to a retry was lost");
+    tap_ok(error && error->code == HS_OUTCOME_UNKNOWN, "it doesn't say that there was no mail");
+    tap_is_str(ask(f, "SELECT state FROM mail"), "queued", "which is queued");
 }
 
 static void die(const fixture *f)
@@ -735,6 +771,7 @@ int main(void)
                                                test_leases,
                                                test_finish_together,
                                                test_lost_answers,
+                                               test_retry_without_answer,
                                                test_poison,
                                                test_recipient_limit,
                                                test_recipient_after_outage,
