@@ -250,9 +250,12 @@ const hs_dialect hs_dialect_pgsql = {
     /* Whatever the database's default is: the statements are made for this one. */
     .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
     .probe = "SELECT 1",
+    /* The server finds out within a minute that our machine vanished, and undoes the transaction.
+     */
     .unlimit =
         "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
-        "SET LOCAL lock_timeout = '60s'",
+        "SET LOCAL lock_timeout = '60s'; SET LOCAL tcp_keepalives_idle = 30; "
+        "SET LOCAL tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 3",
     .is_server = 1,
     .rows_are_numbered = 1,
     .copies_rows = 1, /* the pool clears the result, and nobody asks for a row behind the last */
