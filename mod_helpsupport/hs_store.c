@@ -102,7 +102,7 @@ static hs_error *lock_schema(hs_store *store, hs_conn *conn, apr_pool_t *pool)
     hs_rows *rows;
     hs_error *error = lock ? hs_conn_ask(conn, &rows, lock, pool) : NULL;
 
-    if (error && error->code == HS_DB_LOST) {
+    if (error && error->code != HS_UNAVAILABLE && error->code != HS_DB_BUSY) {
         return error;
     }
     if (error || (lock && strcmp(hs_rows_text(rows, 0, 0), "0") == 0)) {
