@@ -65,6 +65,7 @@ FNR == 1 {
 
 /^-- from: [1-9][0-9]*$/ && is_migration {
     from = $3
+    last_from[driver] = from > last_from[driver] ? from : last_from[driver]
     next
 }
 
@@ -83,6 +84,8 @@ FNR == 1 {
 }
 
 /^ *--/ || /^ *$/ { next }
+
+is_migration && !from { fail("SQL before the first \"-- from:\"") }
 
 is_schema || is_migration {
     sub(/ +-- .*$/, "")
@@ -154,6 +157,11 @@ END {
         }
         print "};\n"
         print_list("hs_schema_" driver, driver)
+        if (last_from[driver] >= version[driver]) {
+            printf "migrate.%s.sql leaves version %d, but the schema is version %d\n", driver, \
+                last_from[driver], version[driver] >"/dev/stderr"
+            exit 1
+        }
         for (v = 1; v < version[driver]; v++) {
             if (!statement_count[driver "_" v]) {
                 printf "migrate.%s.sql does not tell how to leave version %d\n", driver, v \
