@@ -2,7 +2,7 @@
 
 -- In the order in which statements take these tables, so that nobody deadlocks.
 -- command: copy_hold
-LOCK TABLE idempotency_key, ticket, ticket_event, mail, admin_token, search_waiting, search_segment,
+LOCK TABLE idempotency_key, ticket, ticket_event, search_waiting, mail, admin_token, search_segment,
     search_page IN SHARE MODE
 
 -- name: copy_ticket

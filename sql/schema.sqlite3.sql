@@ -62,7 +62,10 @@ CREATE TABLE search_waiting (
 -- nobody finds it. id is random: a reader whose segment was merged away finds no page, and begins
 -- anew. No ticket of it was created after last_us. disorder_us: as much earlier than one of a lower
 -- number was a ticket of this segment, or of one it was merged of, created; 0 in this database, where
--- order of creation is order of number.
+-- order of creation is order of number. A copy of a database that several nodes wrote (db copy) keeps
+-- both as they were there, though it makes some tickets later so that they are in this order: a
+-- ticket may then be later than last_us, and disorder_us above 0. Searches find the same: they read a
+-- little more than they need.
 CREATE TABLE search_segment (
     id          INTEGER PRIMARY KEY,
     tickets     INTEGER NOT NULL,
