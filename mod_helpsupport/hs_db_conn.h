@@ -61,8 +61,9 @@ void hs_conn_close(hs_conn *conn);
 hs_conn_stamp *hs_conn_stamp_of(hs_conn *conn);
 
 /* Cut it where the call that is at it began before `since`: a server that neither answers nor
- * closes would hold its thread for ever. The call then fails with HS_DB_LOST. `since` is
- * hs_clock_now's. Thread: any other; the connection must not be closed meanwhile. */
+ * closes would hold its thread for ever. The call then fails with HS_DB_LOST, or HS_DB_GONE where
+ * it was preparing a statement. `since` is hs_clock_now's. Thread: any other; the connection must
+ * not be closed meanwhile. */
 void hs_conn_cut_overdue(hs_conn *conn, apr_time_t since);
 
 /* Whether it can be used again; tells it about a file that was moved. Asks no server. */

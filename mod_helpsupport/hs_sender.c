@@ -23,7 +23,7 @@
 #define GRACEFUL_DRAIN_US apr_time_from_sec(10)
 #define STOP_DRAIN_US apr_time_from_sec(1) /* httpd's own stop sends SIGKILL after some 9 s */
 #define RESTART_PATIENCE_US apr_time_from_msec(200)
-#define HANGS_US apr_time_from_sec(5) /* longer than that after its time a courier doesn't end */
+#define HANGS_US apr_time_from_sec(5)        /* longer than that after its time no thread ends */
 #define DIES_AT_ONCE_US apr_time_from_sec(5) /* httpd looks for dead children once a second */
 #define PAUSE_MAX_S 32
 #define LOOK_AROUND_US apr_time_from_sec(1)
@@ -126,7 +126,8 @@ static void pause_first(int seconds, int wake_fd, pid_t parent)
     }
 }
 
-/* Returns when all couriers have come to their end, or hang: leases cover what they leave. */
+/* Returns when all couriers and the threads that keep the index have come to their end, or hang:
+ * leases cover what couriers leave, and a transaction that is not committed is undone. */
 static void drain(apr_array_header_t *sites, int wake_fd)
 {
     apr_interval_time_t longest = drain_wanted && !stop_wanted ? GRACEFUL_DRAIN_US : STOP_DRAIN_US;
