@@ -412,7 +412,7 @@ for my $driver (@drivers) {
         is_found(serve($database));
     };
 
-    my ($limit, $is_long) = $driver eq 'pgsql' ? (1, 0) : (5, 1);
+    my ($limit, $is_long) = $driver eq 'pgsql' ? (2, 0) : (5, 1);
     subtest "$driver: no statement is cut" => sub {
         plan skip_all => 'takes long: HS_LONG' if $is_long && !$ENV{HS_LONG};
         my $database = old_database($driver);

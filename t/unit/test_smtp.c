@@ -9,6 +9,8 @@
 #include <dlfcn.h>
 #include <sys/socket.h>
 
+/* From the first octets on that are to be sent; 0: not. */
+static apr_interval_time_t hold_us;
 static apr_time_t wants_to_read_until;
 static int refusals;
 
@@ -19,7 +21,10 @@ __attribute__((visibility("default"))) CURLcode curl_easy_send(CURL *curl, const
     __typeof__(&curl_easy_send) real;
     void *symbol = dlsym(RTLD_NEXT, "curl_easy_send");
 
-    if (apr_time_now() < wants_to_read_until) {
+    if (hold_us > 0 && refusals == 0) {
+        wants_to_read_until = apr_time_now() + hold_us;
+    }
+    if (hold_us > 0 && (refusals < 3 || apr_time_now() < wants_to_read_until)) {
         refusals++;
         *sent = 0;
         return CURLE_AGAIN;
@@ -88,8 +93,9 @@ static void test_tls_that_reads_first(apr_pool_t *pool)
 
     start(&f, pool, "", NULL, NULL);
     (void)send_to(&f, "a@b.example", BODY);
-    wants_to_read_until = apr_time_now() + apr_time_from_msec(300);
+    hold_us = apr_time_from_msec(300);
     tap_is_int(send_to(&f, "a@b.example", BODY), HS_SMTP_SENT, "a mail that TLS holds up");
+    hold_us = 0;
     tap_ok(refusals > 1 && refusals < 100, "is tried now and then: %d times in 300 ms", refusals);
     stop(&f);
 }
