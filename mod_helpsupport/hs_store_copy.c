@@ -238,6 +238,17 @@ static const char *summary_of(const copy *self)
     return text;
 }
 
+/* A session that was lost while the target worked holds nobody up any more. */
+static hs_error *check_hold(const copy *self)
+{
+    if (hs_conn_is_alive(self->from.conn, self->pool)) {
+        return NULL;
+    }
+    return hs_error_make(self->pool, HS_UNAVAILABLE,
+                         "the source was lost meanwhile, so others may have written to it: run the "
+                         "copy again");
+}
+
 static hs_error *finish(copy *self)
 {
     const char *counters = hs_store_sql(self->to.store, HS_SQL_COPY_COUNTERS);
@@ -246,6 +257,9 @@ static hs_error *finish(copy *self)
 
     if (!error && counters) {
         error = hs_conn_select(self->to.conn, &ignored, counters, NULL, self->pool);
+    }
+    if (!error) {
+        error = check_hold(self);
     }
     return error ? error : hs_db_commit(self->to.store->db, self->to.conn, self->pool);
 }
