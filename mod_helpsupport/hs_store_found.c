@@ -12,8 +12,8 @@
 /* Each time so many times more segments are loaded than the last time. */
 #define LOAD_FACTOR 4
 
-/* Pages that one statement asks for. */
-#define PAGES_MAX 64
+/* Pages that one statement asks for: each thread keeps that much memory for its next request. */
+#define PAGES_MAX 16
 
 /* ---- loading ---- */
 

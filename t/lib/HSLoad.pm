@@ -229,13 +229,19 @@ sub send_and_read {
 
 # ---- what must be true afterwards ----
 
-# All tickets as the API lists them, by id.
+# All tickets as the API lists them, by id. Who asks may come while the database does, too: a 503 is
+# asked again, for ten seconds.
 sub all_tickets {
     my ($hs) = @_;
     my %tickets;
     my $path = '/help-support?limit=1000';
     while ($path) {
         my $answer = $hs->get($path);
+        for (1 .. 20) {
+            last if $answer->{status} != 503;
+            sleep 0.5;
+            $answer = $hs->get($path);
+        }
         die "list: $answer->{status}\n" if $answer->{status} != 200;
         $tickets{$_->{id}} = $_ for @{$answer->{json}};
         ($path) = ($answer->{headers}{link} // '') =~ /<([^>]+)>; rel="next"/;

@@ -246,7 +246,8 @@ my $COUNT = 0;
 # A new, empty database that an ordinary role owns: what HelpSupportDB takes.
 sub database {
     my ($self) = @_;
-    my $name = "hs_${$}_" . $COUNT++;
+    # Process ids come again while a server runs.
+    my $name = sprintf 'hs_%d_%x_%d', $$, 1000 * Time::HiRes::time(), $COUNT++;
     my $params = $self->{params};
     if ($self->{driver} eq 'pgsql') {
         $self->sql("DO \$\$BEGIN CREATE ROLE helpsupport LOGIN;"
