@@ -282,6 +282,17 @@ static void put_members(hs_buffer *out, const hs_ticket *ticket)
     put_time(out, ticket->updated_us);
 }
 
+void hs_json_add_number(hs_buffer *out, apr_int64_t number)
+{
+    hs_buffer_putc(out, out->length == 0 ? '[' : ',');
+    hs_buffer_put_number(out, number);
+}
+
+void hs_json_end_numbers(hs_buffer *out)
+{
+    hs_buffer_puts(out, out->length == 0 ? "[]" : "]");
+}
+
 void hs_json_put_submitted(hs_buffer *out, const hs_ticket *ticket)
 {
     put_members(out, ticket);

@@ -28,6 +28,11 @@ hs_error *hs_json_read_submission(hs_submission *submission, const char *body, a
  * below U+0020, the quote, the backslash and U+007F are escaped. */
 void hs_json_put_string(hs_buffer *out, const char *text);
 
+/* Append a number to an array of them that `out` holds and nothing else: empty at first. The second
+ * ends the array, which may have none. */
+void hs_json_add_number(hs_buffer *out, apr_int64_t number);
+void hs_json_end_numbers(hs_buffer *out);
+
 /* Append the eight members of the 201 answer, in the contract's order. */
 void hs_json_put_submitted(hs_buffer *out, const hs_ticket *ticket);
 

@@ -112,3 +112,11 @@ apr_int64_t hs_number_set_above(const hs_number_set *set, apr_int64_t least)
     }
     return set->from + (apr_int64_t)(at / BITS * BITS) + __builtin_ctzll(part);
 }
+
+int hs_number_order(const void *a, const void *b)
+{
+    apr_int64_t one = *(const apr_int64_t *)a;
+    apr_int64_t other = *(const apr_int64_t *)b;
+
+    return (one > other) - (one < other);
+}

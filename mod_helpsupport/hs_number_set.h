@@ -38,4 +38,7 @@ apr_int64_t hs_number_set_count(const hs_number_set *set);
 apr_int64_t hs_number_set_below(const hs_number_set *set, apr_int64_t most);
 apr_int64_t hs_number_set_above(const hs_number_set *set, apr_int64_t least);
 
+/* The order of two apr_int64_t, for qsort and bsearch. */
+int hs_number_order(const void *a, const void *b);
+
 #endif

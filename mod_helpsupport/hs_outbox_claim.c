@@ -231,14 +231,13 @@ static hs_error *note_passed(hs_store *store, hs_conn *conn, const taking *take,
         const hs_mail *mail = APR_ARRAY_IDX(take->mails, i, hs_mail *);
 
         if (!take->has_passed[i] && !mail->over_limit) {
-            hs_buffer_putc(&json, json.length == 0 ? '[' : ',');
-            hs_buffer_put_number(&json, mail->id);
+            hs_json_add_number(&json, mail->id);
         }
     }
     if (json.length == 0) {
         return NULL;
     }
-    hs_buffer_putc(&json, ']');
+    hs_json_end_numbers(&json);
     return hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_MAIL_PASS),
                          (const void *[]){&now, json.data}, pool);
 }

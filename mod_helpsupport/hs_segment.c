@@ -258,14 +258,6 @@ static void take_word(source *self, const hs_segment_line *word, apr_array_heade
     }
 }
 
-static int by_number(const void *a, const void *b)
-{
-    apr_int64_t one = *(const apr_int64_t *)a;
-    apr_int64_t other = *(const apr_int64_t *)b;
-
-    return (one > other) - (one < other);
-}
-
 /* Segments lie one behind the other, as a rule; but not all, and a ticket may be in two. */
 static void sort(apr_array_header_t *numbers)
 {
@@ -274,7 +266,7 @@ static void sort(apr_array_header_t *numbers)
 
     for (int i = 1; i < numbers->nelts; i++) {
         if (all[i - 1] >= all[i]) {
-            qsort(all, (size_t)numbers->nelts, sizeof(*all), by_number);
+            qsort(all, (size_t)numbers->nelts, sizeof(*all), hs_number_order);
             break;
         }
     }
@@ -286,23 +278,24 @@ static void sort(apr_array_header_t *numbers)
     numbers->nelts = count;
 }
 
+hs_segment hs_segment_sum(const hs_segment *one, const hs_segment *other)
+{
+    return (hs_segment){.from_number = one->from_number < other->from_number ? one->from_number
+                                                                             : other->from_number,
+                        .to_number =
+                            one->to_number > other->to_number ? one->to_number : other->to_number,
+                        .tickets = one->tickets + other->tickets};
+}
+
 static hs_segment *begin_merged(writer *self, hs_segment *const *segments, int count,
                                 apr_pool_t *pool)
 {
-    apr_int64_t from_number = segments[0]->from_number;
-    apr_int64_t to_number = segments[0]->to_number;
-    apr_int64_t tickets = 0;
+    hs_segment sum = *segments[0];
 
-    for (int i = 0; i < count; i++) {
-        if (segments[i]->from_number < from_number) {
-            from_number = segments[i]->from_number;
-        }
-        if (segments[i]->to_number > to_number) {
-            to_number = segments[i]->to_number;
-        }
-        tickets += segments[i]->tickets;
+    for (int i = 1; i < count; i++) {
+        sum = hs_segment_sum(&sum, segments[i]);
     }
-    return begin(self, from_number, to_number, tickets, pool);
+    return begin(self, sum.from_number, sum.to_number, sum.tickets, pool);
 }
 
 hs_segment *hs_segment_merge(hs_segment *const *segments, int count, apr_pool_t *pool)

@@ -42,6 +42,9 @@ hs_segment *hs_segment_make(const hs_segment_ticket *tickets, int count, apr_poo
  * `tickets`. All in `pool`. Thread: any. */
 hs_segment *hs_segment_merge(hs_segment *const *segments, int count, apr_pool_t *pool);
 
+/* What a segment of all tickets of two would be, without pages. Thread: any. */
+hs_segment hs_segment_sum(const hs_segment *one, const hs_segment *other);
+
 /* Which pages may have words that begin with `word`, from 0; there may be none such on them.
  * Thread: any. */
 void hs_segment_pages(int *first, int *last, const char *fences, const char *word);

@@ -137,9 +137,11 @@ static hs_error *read_page(const copy *self, hs_rows **rows, const table *one, c
     return hs_conn_select(self->from.conn, rows, sql, values, pool);
 }
 
-static void put_row(hs_buffer *json, const hs_rows *rows, int row)
+static void put_row(hs_buffer *json, const void *baton, int row, apr_pool_t *pool)
 {
-    hs_buffer_putc(json, json->length == 0 ? '[' : ',');
+    const hs_rows *rows = baton;
+
+    (void)pool;
     for (int column = 0; column < rows->columns; column++) {
         hs_buffer_putc(json, column == 0 ? '[' : ',');
         hs_json_put_string(json, hs_rows_text(rows, row, column));
@@ -150,21 +152,8 @@ static void put_row(hs_buffer *json, const hs_rows *rows, int row)
 static hs_error *write_page(const copy *self, const table *one, const hs_rows *rows,
                             apr_pool_t *pool)
 {
-    hs_error *error = NULL;
-    int row = 0;
-    hs_buffer json;
-
-    hs_buffer_init(&json, HS_STORE_STATEMENT_OCTETS, pool);
-    while (!error && row < rows->count) {
-        json.length = 0;
-        while (row < rows->count && json.length < HS_STORE_STATEMENT_OCTETS) {
-            put_row(&json, rows, row++);
-        }
-        hs_buffer_putc(&json, ']');
-        error = hs_conn_query(self->to.conn, NULL, hs_store_sql(self->to.store, one->write),
-                              (const void *[]){json.data}, pool);
-    }
-    return error;
+    return hs_store_write_rows(self->to.conn, hs_store_sql(self->to.store, one->write), rows->count,
+                               put_row, rows, pool);
 }
 
 static void move_on(place *after, const hs_rows *rows)

@@ -213,7 +213,7 @@ int hs_found_has(const hs_found *self, apr_int64_t number)
         }
     }
     return bsearch(&number, self->waiting->elts, (size_t)self->waiting->nelts, sizeof(number),
-                   hs_found_by_number) != NULL;
+                   hs_number_order) != NULL;
 }
 
 apr_int64_t hs_found_count(const hs_found *self)

@@ -36,9 +36,6 @@ struct hs_found {
     apr_pool_t *scratch; /* for the rows of one statement */
 };
 
-/* The order of two apr_int64_t. */
-int hs_found_by_number(const void *a, const void *b);
-
 /* The segments that we saw were merged meanwhile. */
 hs_error *hs_found_changed(const struct hs_found *self) HS_MUSTCHECK;
 

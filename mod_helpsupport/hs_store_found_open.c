@@ -2,7 +2,6 @@
  * has. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_buffer.h"
-#include "hs_segment.h"
 #include "hs_sql.h"
 #include "hs_store_found.h"
 #include "hs_store_found_int.h"
@@ -34,14 +33,6 @@ static const char *waiting_sql(const hs_found *self, apr_array_header_t *values)
     return sql.data;
 }
 
-int hs_found_by_number(const void *a, const void *b)
-{
-    apr_int64_t one = *(const apr_int64_t *)a;
-    apr_int64_t other = *(const apr_int64_t *)b;
-
-    return (one > other) - (one < other);
-}
-
 /* A ticket moves from here into a segment, so whoever looks here first misses none. */
 static hs_error *read_waiting(hs_found *self)
 {
@@ -58,7 +49,7 @@ static hs_error *read_waiting(hs_found *self)
     for (int row = 0; row < rows->count; row++) {
         APR_ARRAY_PUSH(self->waiting, apr_int64_t) = hs_rows_number(rows, row, 0);
     }
-    qsort(self->waiting->elts, (size_t)rows->count, sizeof(apr_int64_t), hs_found_by_number);
+    qsort(self->waiting->elts, (size_t)rows->count, sizeof(apr_int64_t), hs_number_order);
     return NULL;
 }
 
@@ -131,37 +122,37 @@ hs_error *hs_found_changed(const hs_found *self)
     return hs_error_make(self->pool, HS_DB_BUSY, "the index of words changed meanwhile");
 }
 
-static void add_segment(hs_found *self, const hs_rows *rows, int row)
+static void add_segment(hs_found *self, const hs_stored_segment *stored)
 {
-    hs_found_segment one = {.id = hs_rows_number(rows, row, 0),
-                            .tickets = hs_rows_number(rows, row, 1),
-                            .from_number = hs_rows_number(rows, row, 2),
-                            .to_number = hs_rows_number(rows, row, 3),
-                            .fences = hs_rows_text(rows, row, 6)};
+    const hs_segment *segment = &stored->segment;
 
-    if (one.to_number >= self->from_number && one.from_number <= self->to_number &&
-        one.to_number >= one.from_number && one.to_number - one.from_number < HS_SEGMENT_SPAN_MAX) {
-        self->segments[self->count++] = one;
+    if (segment->to_number >= self->from_number && segment->from_number <= self->to_number &&
+        segment->to_number >= segment->from_number &&
+        segment->to_number - segment->from_number < HS_SEGMENT_SPAN_MAX) {
+        self->segments[self->count++] = (hs_found_segment){.id = stored->id,
+                                                           .tickets = segment->tickets,
+                                                           .from_number = segment->from_number,
+                                                           .to_number = segment->to_number,
+                                                           .fences = segment->fences};
     }
 }
 
 static hs_error *read_segments(hs_found *self)
 {
-    hs_rows *rows;
+    apr_array_header_t *all;
     apr_int64_t disorder_us = 0;
-    hs_error *error = hs_conn_select(
-        self->conn, &rows, hs_store_sql(self->store, HS_SQL_INDEX_SEGMENTS), NULL, self->pool);
+    hs_error *error = hs_store_segments(self->store, self->conn, &all, self->pool);
 
     if (error) {
         return error;
     }
     self->segments =
-        apr_pcalloc(self->pool, ((apr_size_t)rows->count + 1) * sizeof(hs_found_segment));
-    for (int row = 0; row < rows->count; row++) {
-        if (hs_rows_number(rows, row, 5) > disorder_us) {
-            disorder_us = hs_rows_number(rows, row, 5);
-        }
-        add_segment(self, rows, row);
+        apr_pcalloc(self->pool, ((apr_size_t)all->nelts + 1) * sizeof(*self->segments));
+    for (int i = 0; i < all->nelts; i++) {
+        const hs_stored_segment *one = &APR_ARRAY_IDX(all, i, hs_stored_segment);
+
+        disorder_us = one->disorder_us > disorder_us ? one->disorder_us : disorder_us;
+        add_segment(self, one);
     }
     qsort(self->segments, (size_t)self->count, sizeof(hs_found_segment),
           self->query->descending ? by_highest : by_lowest);

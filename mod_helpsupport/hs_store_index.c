@@ -22,14 +22,6 @@
 
 #define ID_OCTETS 6
 
-/* A segment that the database has. */
-typedef struct stored {
-    apr_int64_t id;
-    apr_int64_t last_us; /* when its last ticket was created */
-    apr_int64_t disorder_us;
-    hs_segment segment; /* its pages are read when it is merged */
-} stored;
-
 /* What is to be written, prepared without a transaction: that may take long. */
 typedef struct move {
     hs_segment *segment;
@@ -47,11 +39,6 @@ typedef struct move {
 static apr_int64_t greater(apr_int64_t one, apr_int64_t other)
 {
     return one > other ? one : other;
-}
-
-static apr_int64_t lesser(apr_int64_t one, apr_int64_t other)
-{
-    return one < other ? one : other;
 }
 
 /* ---- which tickets ---- */
@@ -93,14 +80,14 @@ static hs_error *look_at_waiting(hs_store *store, hs_conn *conn, int *is_worth_i
 
 static int newest_first(const void *a, const void *b)
 {
-    apr_int64_t one = ((const stored *)a)->segment.to_number;
-    apr_int64_t other = ((const stored *)b)->segment.to_number;
+    apr_int64_t one = ((const hs_stored_segment *)a)->segment.to_number;
+    apr_int64_t other = ((const hs_stored_segment *)b)->segment.to_number;
 
     return (one < other) - (one > other);
 }
 
-static hs_error *read_segments(hs_store *store, hs_conn *conn, apr_array_header_t **segments,
-                               apr_pool_t *pool)
+hs_error *hs_store_segments(hs_store *store, hs_conn *conn, apr_array_header_t **segments,
+                            apr_pool_t *pool)
 {
     hs_rows *rows;
     hs_error *error =
@@ -109,27 +96,18 @@ static hs_error *read_segments(hs_store *store, hs_conn *conn, apr_array_header_
     if (error) {
         return error;
     }
-    *segments = apr_array_make(pool, rows->count + 1, sizeof(stored));
+    *segments = apr_array_make(pool, rows->count + 1, sizeof(hs_stored_segment));
     for (int row = 0; row < rows->count; row++) {
-        APR_ARRAY_PUSH(*segments, stored) =
-            (stored){.id = hs_rows_number(rows, row, 0),
-                     .segment = {.tickets = hs_rows_number(rows, row, 1),
-                                 .from_number = hs_rows_number(rows, row, 2),
-                                 .to_number = hs_rows_number(rows, row, 3),
-                                 .fences = hs_rows_text(rows, row, 6)},
-                     .last_us = hs_rows_number(rows, row, 4),
-                     .disorder_us = hs_rows_number(rows, row, 5)};
+        APR_ARRAY_PUSH(*segments, hs_stored_segment) =
+            (hs_stored_segment){.id = hs_rows_number(rows, row, 0),
+                                .segment = {.tickets = hs_rows_number(rows, row, 1),
+                                            .from_number = hs_rows_number(rows, row, 2),
+                                            .to_number = hs_rows_number(rows, row, 3),
+                                            .fences = hs_rows_text(rows, row, 6)},
+                                .last_us = hs_rows_number(rows, row, 4),
+                                .disorder_us = hs_rows_number(rows, row, 5)};
     }
-    qsort((*segments)->elts, (size_t)rows->count, sizeof(stored), newest_first);
     return NULL;
-}
-
-/* What a segment would be if it were merged with another. */
-static hs_segment sum_of(const hs_segment *one, const hs_segment *other)
-{
-    return (hs_segment){.tickets = one->tickets + other->tickets,
-                        .from_number = lesser(one->from_number, other->from_number),
-                        .to_number = greater(one->to_number, other->to_number)};
 }
 
 /* Leave those that could be in one segment with a new one: another that is far away, and the newest
@@ -139,11 +117,11 @@ static void leave_near(apr_array_header_t *segments, const hs_segment *fresh)
     int count = 0;
 
     for (int i = 0; i < segments->nelts; i++) {
-        const stored one = APR_ARRAY_IDX(segments, i, stored);
-        const hs_segment both = sum_of(fresh, &one.segment);
+        const hs_stored_segment one = APR_ARRAY_IDX(segments, i, hs_stored_segment);
+        const hs_segment both = hs_segment_sum(fresh, &one.segment);
 
         if (both.to_number - both.from_number < HS_SEGMENT_SPAN_MAX) {
-            APR_ARRAY_IDX(segments, count++, stored) = one;
+            APR_ARRAY_IDX(segments, count++, hs_stored_segment) = one;
         }
     }
     segments->nelts = count;
@@ -157,8 +135,8 @@ static int count_merged(const hs_segment *fresh, const apr_array_header_t *segme
     int count = 0;
 
     for (; count < segments->nelts; count++) {
-        const hs_segment *next = &APR_ARRAY_IDX(segments, count, stored).segment;
-        hs_segment both = sum_of(&sum, next);
+        const hs_segment *next = &APR_ARRAY_IDX(segments, count, hs_stored_segment).segment;
+        hs_segment both = hs_segment_sum(&sum, next);
 
         fences += strlen(next->fences);
         if (next->tickets > sum.tickets || both.tickets > SEGMENT_TICKETS_MAX ||
@@ -171,7 +149,8 @@ static int count_merged(const hs_segment *fresh, const apr_array_header_t *segme
     return count;
 }
 
-static hs_error *read_pages(hs_store *store, hs_conn *conn, stored *one, apr_pool_t *pool)
+static hs_error *read_pages(hs_store *store, hs_conn *conn, hs_stored_segment *one,
+                            apr_pool_t *pool)
 {
     hs_rows *rows;
     hs_error *error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_INDEX_PAGES),
@@ -218,7 +197,7 @@ static hs_error *compare_times(hs_store *store, hs_conn *conn, move *self, const
     apr_int64_t to_number = fresh->to_number;
 
     for (int i = 0; i < segments->nelts; i++) {
-        const stored *one = &APR_ARRAY_IDX(segments, i, stored);
+        const hs_stored_segment *one = &APR_ARRAY_IDX(segments, i, hs_stored_segment);
 
         to_number = greater(to_number, one->segment.to_number);
         if (one->segment.from_number < fresh->from_number) {
@@ -234,10 +213,9 @@ static const char *json_of_tickets(const apr_array_header_t *tickets, apr_pool_t
 
     hs_buffer_init(&json, 10 * (apr_size_t)tickets->nelts, pool);
     for (int i = 0; i < tickets->nelts; i++) {
-        hs_buffer_putc(&json, i == 0 ? '[' : ',');
-        hs_buffer_put_number(&json, APR_ARRAY_IDX(tickets, i, hs_segment_ticket).number);
+        hs_json_add_number(&json, APR_ARRAY_IDX(tickets, i, hs_segment_ticket).number);
     }
-    hs_buffer_putc(&json, ']');
+    hs_json_end_numbers(&json);
     return json.data;
 }
 
@@ -247,10 +225,9 @@ static const char *json_of_segments(const apr_array_header_t *segments, int coun
 
     hs_buffer_init(&json, 256, pool);
     for (int i = 0; i < count; i++) {
-        hs_buffer_putc(&json, i == 0 ? '[' : ',');
-        hs_buffer_put_number(&json, APR_ARRAY_IDX(segments, i, stored).id);
+        hs_json_add_number(&json, APR_ARRAY_IDX(segments, i, hs_stored_segment).id);
     }
-    hs_buffer_puts(&json, count == 0 ? "[]" : "]");
+    hs_json_end_numbers(&json);
     return json.data;
 }
 
@@ -262,7 +239,7 @@ static hs_error *merge(hs_store *store, hs_conn *conn, move *self, hs_segment *f
     hs_segment **all = apr_palloc(self->pool, ((apr_size_t)count + 1) * sizeof(hs_segment *));
 
     for (int i = 0; i < count; i++) {
-        stored *one = &APR_ARRAY_IDX(segments, i, stored);
+        hs_stored_segment *one = &APR_ARRAY_IDX(segments, i, hs_stored_segment);
         hs_error *error = read_pages(store, conn, one, self->pool);
 
         if (error) {
@@ -306,11 +283,12 @@ static hs_error *prepare(hs_store *store, hs_conn *conn, void *baton, apr_pool_t
     }
     error = read_waiting(store, conn, tickets, pool);
     if (!error) {
-        error = read_segments(store, conn, &segments, pool);
+        error = hs_store_segments(store, conn, &segments, pool);
     }
     if (error || tickets->nelts == 0) {
         return error;
     }
+    qsort(segments->elts, (size_t)segments->nelts, sizeof(hs_stored_segment), newest_first);
     fresh = hs_segment_make((const hs_segment_ticket *)(void *)tickets->elts, tickets->nelts, pool);
     self->tickets = json_of_tickets(tickets, pool);
     self->ticket_count = tickets->nelts;
@@ -346,34 +324,18 @@ static hs_error *take_away(hs_store *store, hs_conn *conn, const move *self, int
     return error;
 }
 
-static void put_page(hs_buffer *json, const move *self, int page)
+static void put_page(hs_buffer *json, const void *baton, int page, apr_pool_t *pool)
 {
-    hs_buffer_puts(json, json->length == 0 ? "[[" : ",[");
+    const move *self = baton;
+
+    (void)pool;
+    hs_buffer_putc(json, '[');
     hs_buffer_put_number(json, self->id);
     hs_buffer_putc(json, ',');
     hs_buffer_put_number(json, page);
     hs_buffer_putc(json, ',');
     hs_json_put_string(json, APR_ARRAY_IDX(self->segment->pages, page, const char *));
     hs_buffer_putc(json, ']');
-}
-
-static hs_error *put_pages(hs_store *store, hs_conn *conn, const move *self, apr_pool_t *pool)
-{
-    hs_error *error = NULL;
-    int page = 0;
-    hs_buffer json;
-
-    hs_buffer_init(&json, HS_STORE_STATEMENT_OCTETS + 2 * HS_SEGMENT_PAGE_OCTETS, pool);
-    while (!error && page < self->segment->pages->nelts) {
-        json.length = 0;
-        while (page < self->segment->pages->nelts && json.length < HS_STORE_STATEMENT_OCTETS) {
-            put_page(&json, self, page++);
-        }
-        hs_buffer_putc(&json, ']');
-        error = hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_INDEX_PUT_PAGES),
-                              (const void *[]){json.data}, pool);
-    }
-    return error;
 }
 
 static hs_error *write_move(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool)
@@ -394,7 +356,9 @@ static hs_error *write_move(hs_store *store, hs_conn *conn, void *baton, apr_poo
                                            &segment->to_number, &self->last_us, &self->disorder_us,
                                            segment->fences},
                           pool);
-    return error ? error : put_pages(store, conn, self, pool);
+    return error ? error
+                 : hs_store_write_rows(conn, hs_store_sql(store, HS_SQL_INDEX_PUT_PAGES),
+                                       segment->pages->nelts, put_page, self, pool);
 }
 
 hs_error *hs_store_index(hs_store *store, int *moved, apr_pool_t *pool)

@@ -3,9 +3,11 @@
 #ifndef HS_STORE_INT_H
 #define HS_STORE_INT_H
 
+#include "hs_buffer.h"
 #include "hs_db.h"
 #include "hs_group.h"
 #include "hs_query.h"
+#include "hs_segment.h"
 #include "hs_ticket.h"
 
 /* Submissions or changes that are written together at most. More gain little: the fsync is shared
@@ -42,10 +44,6 @@ typedef struct hs_store {
     void (*committed)(void *baton);
     void *baton;
 } hs_store;
-
-/* Rows that are written as JSON go into statements of about that many octets, the last row coming
- * on top: a MariaDB server may take no more than 1 MiB. */
-#define HS_STORE_STATEMENT_OCTETS (512 * 1024)
 
 /* Something to do with a connection. Must be repeatable from its start. */
 typedef hs_error *hs_store_work(hs_store *store, hs_conn *conn, void *baton, apr_pool_t *pool);
@@ -90,6 +88,12 @@ hs_error *hs_store_write(hs_store *store, hs_store_work *work, void *baton, hs_s
  * lock; where that fails after the write, the work says HS_OUTCOME_UNKNOWN itself. */
 hs_error *hs_store_apply(hs_store *store, hs_store_work *work, void *baton, apr_time_t deadline,
                          apr_pool_t *pool) HS_MUSTCHECK;
+
+/* Write rows 0 to count - 1 by a statement that takes a JSON array of them, in pieces that each
+ * server takes. `put` appends one row. */
+typedef void hs_store_put_row(hs_buffer *json, const void *baton, int row, apr_pool_t *pool);
+hs_error *hs_store_write_rows(hs_conn *conn, const char *sql, int count, hs_store_put_row *put,
+                              const void *baton, apr_pool_t *pool) HS_MUSTCHECK;
 
 /* The time by which leases and ages go: the server's, or where there is none, this machine's. */
 hs_error *hs_store_clock(hs_store *store, hs_conn *conn, apr_int64_t *now,
@@ -167,6 +171,19 @@ const char *hs_store_compose_sample(const hs_store *store, const void ***values,
                                     const hs_list *list, const hs_way *way, apr_pool_t *pool);
 const char *hs_store_compose_place(const hs_store *store, const void ***values, const hs_list *list,
                                    const hs_way *way, apr_int64_t offset, apr_pool_t *pool);
+
+/* A segment that the database has; its pages are not read. */
+typedef struct hs_stored_segment {
+    apr_int64_t id;
+    apr_int64_t last_us; /* when its last ticket was created */
+    apr_int64_t disorder_us;
+    hs_segment segment;
+} hs_stored_segment;
+
+/* All of them, in no order, as an array of hs_stored_segment in `pool`. Errors are those of
+ * statements. */
+hs_error *hs_store_segments(hs_store *store, hs_conn *conn, apr_array_header_t **segments,
+                            apr_pool_t *pool) HS_MUSTCHECK;
 
 /* Who leads a group: items are those of hs_store_submit.c, hs_store_status.c, hs_store_get.c. */
 hs_group_run hs_store_run_submissions;

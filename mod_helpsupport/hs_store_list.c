@@ -1,6 +1,6 @@
 /* hs_store_list.c - layer 8: a page of tickets, and how many there are. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hs_buffer.h"
+#include "hs_json.h"
 #include "hs_sql.h"
 #include "hs_store.h"
 #include "hs_store_int.h"
@@ -150,16 +150,14 @@ static const char *page_of(const apr_array_header_t *keys, const hs_list *list, 
 {
     apr_int64_t first = list->has_skip ? list->skip : 0;
     hs_buffer json;
-    int count = 0;
 
     hs_buffer_init(&json, 2048, pool);
-    for (apr_int64_t i = first; i < keys->nelts && count <= list->limit; i++) {
+    for (apr_int64_t i = first; i < keys->nelts; i++) {
         if (!is_again(keys, first, i)) {
-            hs_buffer_putc(&json, count++ == 0 ? '[' : ',');
-            hs_buffer_put_number(&json, APR_ARRAY_IDX(keys, i, hs_key).number);
+            hs_json_add_number(&json, APR_ARRAY_IDX(keys, i, hs_key).number);
         }
     }
-    hs_buffer_puts(&json, count == 0 ? "[]" : "]");
+    hs_json_end_numbers(&json);
     return json.data;
 }
 

@@ -7,32 +7,15 @@
 /* As in hs_store_copy.c: tickets that are read at once. */
 #define PAGE_ROWS 200
 
-static void put_words(hs_buffer *json, const hs_ticket *ticket, apr_pool_t *pool)
+static void put_words(hs_buffer *json, const void *baton, int row, apr_pool_t *pool)
 {
-    hs_buffer_puts(json, json->length == 0 ? "[[" : ",[");
+    const hs_ticket *ticket = hs_store_ticket(baton, row, pool);
+
+    hs_buffer_putc(json, '[');
     hs_buffer_put_number(json, ticket->number);
     hs_buffer_putc(json, ',');
     hs_buffer_puts(json, hs_store_words(ticket, pool));
     hs_buffer_putc(json, ']');
-}
-
-static hs_error *write_page(hs_store *store, hs_conn *conn, const hs_rows *rows, apr_pool_t *pool)
-{
-    hs_error *error = NULL;
-    int row = 0;
-    hs_buffer json;
-
-    hs_buffer_init(&json, HS_STORE_STATEMENT_OCTETS, pool);
-    while (!error && row < rows->count) {
-        json.length = 0;
-        while (row < rows->count && json.length < HS_STORE_STATEMENT_OCTETS) {
-            put_words(&json, hs_store_ticket(rows, row++, pool), pool);
-        }
-        hs_buffer_putc(&json, ']');
-        error = hs_conn_query(conn, NULL, hs_store_sql(store, HS_SQL_COPY_WORDS),
-                              (const void *[]){json.data}, pool);
-    }
-    return error;
 }
 
 /* The words of all tickets, made anew: what version 1 had stored differs from one database to the
@@ -52,7 +35,8 @@ static hs_error *fill_words(hs_store *store, hs_conn *conn, apr_pool_t *pool)
         error = hs_conn_select(conn, &rows, hs_store_sql(store, HS_SQL_COPY_READ_TICKET),
                                (const void *[]){&after, &limit}, page);
         if (!error) {
-            error = write_page(store, conn, rows, page);
+            error = hs_store_write_rows(conn, hs_store_sql(store, HS_SQL_COPY_WORDS), rows->count,
+                                        put_words, rows, page);
         }
         if (error) {
             return error;

@@ -16,6 +16,10 @@
 #define TRIES_PASSING 10
 #define PAUSE_US 10000
 
+/* A statement of rows has about that many octets, the last row coming on top: a MariaDB server may
+ * take no more than 1 MiB. */
+#define STATEMENT_OCTETS (512 * 1024)
+
 const char *hs_store_sql(const hs_store *store, int sql)
 {
     return store->sql[sql];
@@ -214,6 +218,26 @@ hs_error *hs_store_apply(hs_store *store, hs_store_work *work, void *baton, apr_
                           .is_alone = hs_db_is_server(store->db)};
 
     return write_again(store, &self, deadline, pool);
+}
+
+hs_error *hs_store_write_rows(hs_conn *conn, const char *sql, int count, hs_store_put_row *put,
+                              const void *baton, apr_pool_t *pool)
+{
+    hs_error *error = NULL;
+    int row = 0;
+    hs_buffer json;
+
+    hs_buffer_init(&json, STATEMENT_OCTETS, pool);
+    while (!error && row < count) {
+        json.length = 0;
+        while (row < count && json.length < STATEMENT_OCTETS) {
+            hs_buffer_putc(&json, json.length == 0 ? '[' : ',');
+            put(&json, baton, row++, pool);
+        }
+        hs_buffer_putc(&json, ']');
+        error = hs_conn_query(conn, NULL, sql, (const void *[]){json.data}, pool);
+    }
+    return error;
 }
 
 hs_error *hs_store_clock(hs_store *store, hs_conn *conn, apr_int64_t *now, apr_pool_t *pool)

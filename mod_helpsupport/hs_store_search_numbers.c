@@ -1,22 +1,12 @@
 /* hs_store_search_numbers.c - layer 8: a search by numbers: tests tickets that have the words. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hs_buffer.h"
+#include "hs_json.h"
 #include "hs_sql.h"
 #include "hs_store_found.h"
 #include "hs_store_search_int.h"
 
 /* Numbers that one statement tests. */
 #define TEST_MAX 4096
-
-static void put_numbers(hs_buffer *json, const apr_int64_t *numbers, int count)
-{
-    json->length = 0;
-    for (int i = 0; i < count; i++) {
-        hs_buffer_putc(json, i == 0 ? '[' : ',');
-        hs_buffer_put_number(json, numbers[i]);
-    }
-    hs_buffer_putc(json, ']');
-}
 
 static hs_error *test(hs_search *self, const apr_array_header_t *numbers)
 {
@@ -28,7 +18,11 @@ static hs_error *test(hs_search *self, const apr_array_header_t *numbers)
         apr_array_header_t *passed;
         hs_error *error;
 
-        put_numbers(&self->json, all + done, count);
+        self->json.length = 0;
+        for (int i = 0; i < count; i++) {
+            hs_json_add_number(&self->json, all[done + i]);
+        }
+        hs_json_end_numbers(&self->json);
         way.found = self->json.data;
         error = hs_search_keys(self, &passed, self->list, &way, count);
         if (error) {
@@ -49,6 +43,13 @@ static hs_error *test_waiting(hs_search *self)
     }
     self->are_waiting_tested = 1;
     return test(self, hs_found_waiting(self->found));
+}
+
+/* All that may be in the list were tested. */
+static void finish_tests(hs_search *self)
+{
+    hs_search_sort(self, self->tested);
+    hs_search_finish(self, self->tested, self->tested_count);
 }
 
 /* Load and take numbers up to `most`. *is_last: there are no more. */
@@ -147,8 +148,7 @@ static hs_error *test_by_creation(hs_search *self, int most)
         return error;
     }
     if (is_last) {
-        hs_search_sort(self, self->tested);
-        hs_search_finish(self, self->tested, self->tested_count);
+        finish_tests(self);
         return NULL;
     }
     return settle_tested(self, APR_ARRAY_IDX(numbers, numbers->nelts - 1, apr_int64_t));
@@ -170,8 +170,7 @@ static hs_error *test_by_change(hs_search *self, int most)
         error = test(self, numbers);
     }
     if (!error) {
-        hs_search_sort(self, self->tested);
-        hs_search_finish(self, self->tested, self->tested_count);
+        finish_tests(self);
     }
     return error;
 }
