@@ -10,7 +10,7 @@ use lib "$Bin/lib";
 use HS qw(command submission wait_until);
 use HSMail qw(submit wait_for_state);
 use HSServer;
-use IPC::Open2 qw(open2);
+use HSSession;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -185,29 +185,14 @@ subtest 'a database of odd tickets' => sub {
 # A session that lets nobody write mails until it ends.
 sub hold_mails {
     my ($database) = @_;
-    my $pid = open2(my $out, my $in, $database->{server}->client($database->{name}));
-    print $in $database->{driver} eq 'pgsql' ? 'BEGIN; LOCK TABLE mail IN SHARE MODE;'
-        : 'LOCK TABLES mail READ;', " SELECT 'held';\n";
-    $in->flush;
-    readline($out) eq "held\n" or die "mails can't be held\n";
-    return {pid => $pid, in => $in, out => $out};
-}
-
-sub let_go {
-    my ($holder) = @_;
-    close $holder->{in};
-    waitpid $holder->{pid}, 0;
+    my $session = HSSession->start($database->{server}, $database->{name});
+    $session->run($database->{driver} eq 'pgsql' ? 'BEGIN; LOCK TABLE mail IN SHARE MODE'
+        : 'LOCK TABLES mail READ');
+    return $session;
 }
 
 # Seconds for which the copy has been waiting for that session.
-sub waits {
-    my ($database) = @_;
-    return sql($database, $database->{driver} eq 'pgsql'
-        ? 'SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0) '
-            . "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        : 'SELECT coalesce(max(time_ms / 1000), 0) FROM information_schema.processlist '
-            . "WHERE db = database() AND state LIKE 'Waiting for table%'");
-}
+sub waits { return $_[0]{server}->lock_wait($_[0]{name}) }
 
 sub begin_copy {
     my ($from, $to) = @_;
@@ -236,7 +221,7 @@ for my $driver (@servers) {
         waitpid $pid, 0;
         is $? & 127, 9, 'killed while it copies';
         is sql($target, 'SELECT count(*) FROM ticket'), 0, 'it has left nothing';
-        let_go($holder);
+        undef $holder;
         my ($status, $out, $err) = copy($source, $target);
         is $status, 0, 'and can be run again' or diag $err;
         is rows($target, 'ticket'), rows($source, 'ticket'), 'all tickets are there';
@@ -252,7 +237,7 @@ for my $driver (@servers) {
         my $holder = hold_mails($target);
         my $pid = begin_copy($source, $target);
         wait_until("one takes longer than $limit s", sub { waits($target) > $limit + 0.3 });
-        let_go($holder);
+        undef $holder;
         waitpid $pid, 0;
         is $?, 0, 'it goes on' or diag HS::slurp("$folder/stderr");
     };
@@ -294,7 +279,7 @@ for my $from (@servers) {
             sql($target{$from}, "$impatient{$from}; UPDATE admin_token SET revoked_us = 1");
         } // $@;
         like $said, qr/lock timeout|Lock wait timeout/, 'the source is not written meanwhile';
-        let_go($holder);
+        undef $holder;
         waitpid $pid, 0;
         is $?, 0 or diag HS::slurp("$folder/stderr");
         is_copy($source, $third, 'third hand');

@@ -11,8 +11,8 @@ use FindBin qw($Bin);
 use lib "$Bin/lib";
 use HS qw(command submission wait_until);
 use HSServer;
+use HSSession;
 use HTTP::Tiny;
-use IPC::Open2 qw(open2);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -263,29 +263,14 @@ sub is_found {
 # A session for which PostgreSQL's first statement waits, and MariaDB's last.
 sub hold {
     my ($database) = @_;
-    my $pid = open2(my $out, my $in, client($database));
-    print $in $database->{driver} eq 'pgsql' ? 'BEGIN; LOCK TABLE ticket IN ACCESS SHARE MODE;'
-        : 'LOCK TABLES ticket READ;', " SELECT 'held';\n";
-    $in->flush;
-    readline($out) eq "held\n" or die "the table can't be held\n";
-    return {pid => $pid, in => $in, out => $out};
-}
-
-sub let_go {
-    my ($holder) = @_;
-    close $holder->{in};
-    waitpid $holder->{pid}, 0;
+    my $session = HSSession->start($database->{server}, $database->{name});
+    $session->run($database->{driver} eq 'pgsql' ? 'BEGIN; LOCK TABLE ticket IN ACCESS SHARE MODE'
+        : 'LOCK TABLES ticket READ');
+    return $session;
 }
 
 # Seconds for which a statement has been waiting for that session.
-sub waits {
-    my ($database) = @_;
-    return sql($database, $database->{driver} eq 'pgsql'
-        ? 'SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0) '
-            . "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        : 'SELECT coalesce(max(time_ms / 1000), 0) FROM information_schema.processlist '
-            . "WHERE db = database() AND state LIKE 'Waiting for table%'");
-}
+sub waits { return $_[0]{server}->lock_wait($_[0]{name}) }
 
 # ---- the tests ----
 
@@ -405,7 +390,7 @@ for my $driver (@drivers) {
         kill 'KILL', $init;
         waitpid $init, 0;
         is $? & 127, 9, 'killed';
-        let_go($holder);
+        undef $holder;
         init_ok($database, 'and run again');
         is schema_of($database), $fresh{schema}, 'the schema is that of a new one';
         ok rows($database) eq $before, 'all rows are as they were';
@@ -420,7 +405,7 @@ for my $driver (@drivers) {
         my $holder = hold($database);
         my $init = begin_init($database);
         wait_until("one takes longer than $limit s", sub { waits($database) > $limit + 0.3 });
-        let_go($holder);
+        undef $holder;
         waitpid $init, 0;
         is $?, 0, 'it goes on' or diag HS::slurp("$folder/stderr");
     };

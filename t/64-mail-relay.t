@@ -59,6 +59,7 @@ subtest 'an outage' => sub {
     my $hs = start($relay);
     my ($well, $count) = $is_long ? (2000, 5000) : (400, 400);
     my @well = load($hs, $well);
+    is scalar(grep { $_->{status} != 201 } @well), 0, 'each ticket is accepted while mail goes out';
     $relay->wait_for_mails($well, 60);
     $relay->down;
     my $start = time;

@@ -243,6 +243,16 @@ sub sql {
 
 my $COUNT = 0;
 
+# Seconds for which a statement in a database has been waiting for another session's lock on a table.
+sub lock_wait {
+    my ($self, $name) = @_;
+    return $self->sql($self->{driver} eq 'pgsql'
+        ? 'SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0) '
+            . "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        : 'SELECT coalesce(max(time_ms / 1000), 0) FROM information_schema.processlist '
+            . "WHERE db = database() AND state LIKE 'Waiting for table%'", $name);
+}
+
 # A new, empty database that an ordinary role owns: what HelpSupportDB takes.
 sub database {
     my ($self) = @_;

@@ -1,4 +1,4 @@
-package HSSession;    # a session with MariaDB that stays open, for transactions of a test's own
+package HSSession;    # a session with a server that stays open, for transactions of a test's own
 # SPDX-License-Identifier: Apache-2.0
 #
 #   my $session = HSSession->start($server, $database);

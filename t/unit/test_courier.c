@@ -1,31 +1,9 @@
 /* test_courier.c - mails on their way from the outbox to a relay that behaves, or doesn't. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "courier_fixture.h"
-
-#include <apr_dbd.h>
-
-#include <dlfcn.h>
-#include <stdatomic.h>
+#include "lost_commit.h"
 
 static apr_pool_t *root;
-static atomic_int commits_without_answer; /* that follow */
-
-/* What hs_db calls, in place of APR's: the server commits, and then the connection seems lost. */
-__attribute__((visibility("default"))) int
-apr_dbd_query(const apr_dbd_driver_t *driver, apr_dbd_t *handle, int *changed, const char *sql)
-{
-    __typeof__(&apr_dbd_query) real;
-    void *symbol = dlsym(RTLD_NEXT, "apr_dbd_query");
-    int status;
-
-    memcpy(&real, &symbol, sizeof(real));
-    status = real(driver, handle, changed, sql);
-    if (status == 0 && commits_without_answer > 0 && strcmp(sql, "COMMIT") == 0) {
-        commits_without_answer--;
-        return 2013;
-    }
-    return status;
-}
 
 static apr_array_header_t *rate(const station *s, int requests)
 {
