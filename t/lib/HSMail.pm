@@ -9,6 +9,7 @@ use strict;
 use warnings;
 use Cwd qw(abs_path);
 use Exporter qw(import);
+use File::Copy qw(copy);
 use File::Temp ();
 use HS qw(command free_port submission wait_until);
 use Encode qw(decode);
@@ -23,6 +24,12 @@ our @EXPORT_OK = qw(children is_running mail_event mail_state read_mail sender_p
 my $LIB = abs_path(__FILE__) =~ s{/HSMail\.pm$}{}r;
 my $ROOT = abs_path("$LIB/../..");
 my $JSON = JSON::PP->new->utf8;
+
+# A copy of ours, for the mail process reads them as httpd's User, who may not enter a checkout in
+# root's home.
+my $TEMPLATES = File::Temp->newdir('helpsupport-templates-XXXXXX', TMPDIR => 1);
+chmod 0755, "$TEMPLATES";
+copy($_, "$TEMPLATES/") or die "$_: $!\n" for glob "$ROOT/templates/*";
 
 # ---- the relay ----
 
@@ -122,7 +129,7 @@ sub lines {
     my ($self, $more) = @_;
     return 'HelpSupportMailServer ' . $self->url . "\n"
         . qq(HelpSupportMailFrom "Desk <desk\@example.com>"\n)
-        . qq(HelpSupportTemplates "$ROOT/templates"\n) . ($more // '');
+        . qq(HelpSupportTemplates "$TEMPLATES"\n) . ($more // '');
 }
 
 # ---- tickets and what became of their mails ----
