@@ -15,6 +15,9 @@
 /* Words in a piece of the condition that waiting tickets are looked through by. */
 #define PIECE_WORDS 200
 
+/* Tickets that wait which one statement reads: what MariaDB packs is a megabyte at most. */
+#define WAITING_MAX 16384
+
 static const char *waiting_sql(const hs_found *self, apr_array_header_t *values)
 {
     hs_buffer sql;
@@ -33,24 +36,43 @@ static const char *waiting_sql(const hs_found *self, apr_array_header_t *values)
     return sql.data;
 }
 
-/* A ticket moves from here into a segment, so whoever looks here first misses none. */
-static hs_error *read_waiting(hs_found *self)
+/* Read some that wait, behind those that were read. *count: how many. */
+static hs_error *read_some_waiting(hs_found *self, apr_int64_t *count)
 {
-    apr_array_header_t *values = apr_array_make(self->pool, 4, sizeof(const void *));
-    const char *sql = waiting_sql(self, values);
+    static const apr_int64_t most = WAITING_MAX;
+    apr_array_header_t *waiting = self->waiting;
+    apr_int64_t after =
+        waiting->nelts > 0 ? APR_ARRAY_IDX(waiting, waiting->nelts - 1, apr_int64_t) : 0;
+    apr_array_header_t *values = apr_array_make(self->scratch, 8, sizeof(const void *));
+    const char *sql;
     hs_rows *rows;
-    hs_error *error =
-        hs_conn_select(self->conn, &rows, sql, (const void **)values->elts, self->pool);
+    hs_error *error;
 
+    APR_ARRAY_PUSH(values, const void *) = &after;
+    sql = waiting_sql(self, values);
+    APR_ARRAY_PUSH(values, const void *) = &most;
+    error = hs_conn_select(self->conn, &rows, sql, (const void **)values->elts, self->scratch);
     if (error) {
         return error;
     }
-    self->waiting = apr_array_make(self->pool, rows->count + 1, sizeof(apr_int64_t));
-    for (int row = 0; row < rows->count; row++) {
-        APR_ARRAY_PUSH(self->waiting, apr_int64_t) = hs_rows_number(rows, row, 0);
+    *count = hs_rows_number(rows, 0, 0);
+    return hs_store_unpack_numbers(waiting, hs_rows_text(rows, 0, 1), *count, self->pool);
+}
+
+/* A ticket moves from here into a segment, so whoever looks here first misses none. */
+static hs_error *read_waiting(hs_found *self)
+{
+    apr_int64_t count = WAITING_MAX;
+    hs_error *error = NULL;
+
+    self->waiting = apr_array_make(self->pool, 64, sizeof(apr_int64_t));
+    while (!error && count == WAITING_MAX) {
+        apr_pool_clear(self->scratch);
+        error = read_some_waiting(self, &count);
+        qsort(self->waiting->elts, (size_t)self->waiting->nelts, sizeof(apr_int64_t),
+              hs_number_order);
     }
-    qsort(self->waiting->elts, (size_t)rows->count, sizeof(apr_int64_t), hs_number_order);
-    return NULL;
+    return error;
 }
 
 /* The numbers of tickets that were created from a time to another. */

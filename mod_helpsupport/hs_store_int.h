@@ -95,6 +95,11 @@ typedef void hs_store_put_row(hs_buffer *json, const void *baton, int row, apr_p
 hs_error *hs_store_write_rows(hs_conn *conn, const char *sql, int count, hs_store_put_row *put,
                               const void *baton, apr_pool_t *pool) HS_MUSTCHECK;
 
+/* Append the numbers that a statement packed into one text: `count` in all, between commas or
+ * spaces; NULL for none. HS_UNAVAILABLE, in `pool`, where the database cut it. */
+hs_error *hs_store_unpack_numbers(apr_array_header_t *numbers, const char *text, apr_int64_t count,
+                                  apr_pool_t *pool) HS_MUSTCHECK;
+
 /* The time by which leases and ages go: the server's, or where there is none, this machine's. */
 hs_error *hs_store_clock(hs_store *store, hs_conn *conn, apr_int64_t *now,
                          apr_pool_t *pool) HS_MUSTCHECK;

@@ -240,6 +240,22 @@ hs_error *hs_store_write_rows(hs_conn *conn, const char *sql, int count, hs_stor
     return error;
 }
 
+hs_error *hs_store_unpack_numbers(apr_array_header_t *numbers, const char *text, apr_int64_t count,
+                                  apr_pool_t *pool)
+{
+    apr_int64_t wanted = numbers->nelts + count;
+
+    while (text && *text) {
+        char *end;
+
+        APR_ARRAY_PUSH(numbers, apr_int64_t) = apr_strtoi64(text, &end, 10);
+        text = *end ? end + 1 : NULL;
+    }
+    return numbers->nelts == wanted
+               ? NULL
+               : hs_error_make(pool, HS_UNAVAILABLE, "the database cuts long values");
+}
+
 hs_error *hs_store_clock(hs_store *store, hs_conn *conn, apr_int64_t *now, apr_pool_t *pool)
 {
     const char *sql = hs_store_sql(store, HS_SQL_CLOCK);

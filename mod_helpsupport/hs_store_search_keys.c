@@ -2,8 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hs_store_search_int.h"
 
-#include <apr_strings.h>
-
 #include <stdlib.h>
 
 static int ascending(const void *a, const void *b)
@@ -41,24 +39,13 @@ void hs_search_sort(const hs_search *self, const apr_array_header_t *keys)
     }
 }
 
-/* Keys as the database packs them: "number us" between commas. */
-static void unpack(apr_array_header_t *keys, const char *text)
-{
-    while (text && *text) {
-        hs_key *key = apr_array_push(keys);
-        char *end;
-
-        key->number = apr_strtoi64(text, &end, 10);
-        key->us = apr_strtoi64(end, &end, 10);
-        text = *end == ',' ? end + 1 : NULL;
-    }
-}
-
 hs_error *hs_search_keys(const hs_search *self, apr_array_header_t **keys, const hs_list *list,
                          const hs_way *way, apr_int64_t limit)
 {
     const void **values;
     const char *sql;
+    apr_array_header_t *numbers;
+    apr_int64_t count;
     hs_rows *rows;
     hs_error *error;
 
@@ -68,11 +55,15 @@ hs_error *hs_search_keys(const hs_search *self, apr_array_header_t **keys, const
     if (error) {
         return error;
     }
-    *keys = apr_array_make(self->scratch, (int)hs_rows_number(rows, 0, 0) + 1, sizeof(hs_key));
-    unpack(*keys, hs_rows_text(rows, 0, 1));
-    if ((*keys)->nelts != hs_rows_number(rows, 0, 0)) {
-        return hs_error_make(self->pool, HS_UNAVAILABLE, "the database cuts long values");
+    count = hs_rows_number(rows, 0, 0);
+    numbers = apr_array_make(self->scratch, 2 * (int)count + 1, sizeof(apr_int64_t));
+    error = hs_store_unpack_numbers(numbers, hs_rows_text(rows, 0, 1), 2 * count, self->pool);
+    *keys = apr_array_make(self->scratch, (int)count + 1, sizeof(hs_key));
+    for (int i = 0; !error && i < count; i++) {
+        APR_ARRAY_PUSH(*keys, hs_key) =
+            (hs_key){.number = APR_ARRAY_IDX(numbers, 2 * i, apr_int64_t),
+                     .us = APR_ARRAY_IDX(numbers, 2 * i + 1, apr_int64_t)};
     }
     hs_search_sort(self, *keys);
-    return NULL;
+    return error;
 }

@@ -24,7 +24,9 @@ static hs_error *test(hs_search *self, const apr_array_header_t *numbers)
         }
         hs_json_end_numbers(&self->json);
         way.found = self->json.data;
-        error = hs_search_keys(self, &passed, self->list, &way, count);
+        /* What comes behind the first `need` of some does so among all. */
+        error = hs_search_keys(self, &passed, self->list, &way,
+                               self->need && self->need < count ? self->need : count);
         if (error) {
             return error;
         }

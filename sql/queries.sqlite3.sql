@@ -288,10 +288,13 @@ SELECT id, tickets, from_number, to_number, last_us, disorder_us, fences FROM se
 -- name: index_pages
 SELECT postings FROM search_page WHERE segment = %lld ORDER BY page
 
--- A search. Which tickets that wait have all words, which are cut into pieces: SQLite takes no
--- condition that is nested too deeply, and what stands side by side is, for it.
+-- A search. Which tickets that wait, behind a number, have all words: how many, at most so many, and
+-- their numbers as one text, in no order, for the reason above (list_packed_created). The condition is
+-- cut into pieces: SQLite takes none that is nested too deeply, and what stands side by side is, for
+-- it.
 -- fragment: search_waiting
-SELECT w.ticket FROM search_waiting AS w WHERE (true
+SELECT count(*), group_concat(k.ticket) FROM (
+SELECT ticket FROM search_waiting AS w WHERE ticket > %lld AND (true
 
 -- fragment: search_waiting_word
 AND instr(w.words, ' ' || %s) > 0
@@ -301,6 +304,7 @@ AND instr(w.words, ' ' || %s) > 0
 
 -- fragment: search_waiting_end
 )
+ORDER BY ticket LIMIT %lld) AS k
 
 -- When the first ticket from a time on and the last up to another were created, of those that do not
 -- wait; and the disorder of the index.

@@ -16,9 +16,7 @@ plan skip_all => 'needs /proc' unless -r "/proc/$$/status";
 
 my $requests = $ENV{HS_REQUESTS} // ($ENV{HS_LONG} ? 200_000 : 20_000);
 my $idle_limit_kb = 3 * 1024;
-# What each thread keeps for its next request, such as the pages of a search, grows to its bound; what
-# a request would lose grows without one: from 100 octets on it is seen here, from 10 with HS_LONG.
-my $growth_limit_kb = 2 * 1024;
+my $growth_limit_kb = 1024;
 my $one_child = "StartServers 1\nServerLimit 1\nThreadsPerChild 8\nMaxRequestWorkers 8\n"
     . "MinSpareThreads 1\nMaxSpareThreads 8\nMaxConnectionsPerChild 0\n";
 
