@@ -216,6 +216,7 @@ hs_error *hs_store_create(hs_store **out, const hs_db_opts *opts, void (*committ
     store->makes_schema = table->is_made_on_first_use;
     store->sample = HS_STORE_SAMPLE;
     store->waiting_min = HS_STORE_WAITING_MIN;
+    store->waiting_piece = HS_STORE_WAITING_PIECE;
     store->committed = committed;
     store->baton = baton;
     error = make_groups(store, opts->max, pool);

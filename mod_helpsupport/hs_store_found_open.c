@@ -15,14 +15,11 @@
 /* Words in a piece of the condition that waiting tickets are looked through by. */
 #define PIECE_WORDS 200
 
-/* Tickets that wait which one statement reads: what MariaDB packs is a megabyte at most. */
-#define WAITING_MAX 16384
-
 static const char *waiting_sql(const hs_found *self, apr_array_header_t *values)
 {
     hs_buffer sql;
 
-    hs_buffer_init(&sql, 256, self->pool);
+    hs_buffer_init(&sql, 256, self->scratch);
     hs_buffer_puts(&sql, hs_store_sql(self->store, HS_SQL_SEARCH_WAITING));
     for (const char **word = self->words; *word; word++) {
         if (values->nelts % PIECE_WORDS == PIECE_WORDS - 1) {
@@ -39,7 +36,7 @@ static const char *waiting_sql(const hs_found *self, apr_array_header_t *values)
 /* Read some that wait, behind those that were read. *count: how many. */
 static hs_error *read_some_waiting(hs_found *self, apr_int64_t *count)
 {
-    static const apr_int64_t most = WAITING_MAX;
+    const apr_int64_t most = self->store->waiting_piece;
     apr_array_header_t *waiting = self->waiting;
     apr_int64_t after =
         waiting->nelts > 0 ? APR_ARRAY_IDX(waiting, waiting->nelts - 1, apr_int64_t) : 0;
@@ -62,11 +59,11 @@ static hs_error *read_some_waiting(hs_found *self, apr_int64_t *count)
 /* A ticket moves from here into a segment, so whoever looks here first misses none. */
 static hs_error *read_waiting(hs_found *self)
 {
-    apr_int64_t count = WAITING_MAX;
+    apr_int64_t count = self->store->waiting_piece;
     hs_error *error = NULL;
 
     self->waiting = apr_array_make(self->pool, 64, sizeof(apr_int64_t));
-    while (!error && count == WAITING_MAX) {
+    while (!error && count == self->store->waiting_piece) {
         apr_pool_clear(self->scratch);
         error = read_some_waiting(self, &count);
         qsort(self->waiting->elts, (size_t)self->waiting->nelts, sizeof(apr_int64_t),

@@ -28,6 +28,9 @@
  * wait for it, which takes it a microsecond each. */
 #define HS_STORE_WAITING_MIN 256
 
+/* Tickets that wait which one statement of a search reads: MariaDB packs a megabyte at most. */
+#define HS_STORE_WAITING_PIECE 16384
+
 typedef struct hs_store {
     hs_db *db;
     const char *const *sql;    /* of this database, by HS_SQL_* (hs_sql.h) */
@@ -35,7 +38,8 @@ typedef struct hs_store {
     int makes_schema;          /* where there is none; else that is an error */
     int migrates_schema;       /* where it is an earlier version; else likewise */
     int sample;                /* HS_STORE_SAMPLE; a test of few tickets takes fewer, */
-    int waiting_min;           /* and of HS_STORE_WAITING_MIN likewise */
+    int waiting_min;           /* and of HS_STORE_WAITING_MIN likewise, */
+    int waiting_piece;         /* and of HS_STORE_WAITING_PIECE */
     /* Lists like `schema`, by the version that each leaves. */
     const char *const *const *migrations;
     hs_group *submissions;
@@ -96,7 +100,8 @@ hs_error *hs_store_write_rows(hs_conn *conn, const char *sql, int count, hs_stor
                               const void *baton, apr_pool_t *pool) HS_MUSTCHECK;
 
 /* Append the numbers that a statement packed into one text: `count` in all, between commas or
- * spaces; NULL for none. HS_UNAVAILABLE, in `pool`, where the database cut it. */
+ * spaces; NULL for none. HS_UNAVAILABLE, in `pool`, where the database cut it. A cut
+ * inside the last of them can't be told: one statement must pack far less than fits. */
 hs_error *hs_store_unpack_numbers(apr_array_header_t *numbers, const char *text, apr_int64_t count,
                                   apr_pool_t *pool) HS_MUSTCHECK;
 

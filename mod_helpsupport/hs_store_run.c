@@ -227,7 +227,7 @@ hs_error *hs_store_write_rows(hs_conn *conn, const char *sql, int count, hs_stor
     int row = 0;
     hs_buffer json;
 
-    hs_buffer_init(&json, STATEMENT_OCTETS, pool);
+    hs_buffer_init(&json, STATEMENT_OCTETS + STATEMENT_OCTETS / 16, pool); /* it ends with a row */
     while (!error && row < count) {
         json.length = 0;
         while (row < count && json.length < STATEMENT_OCTETS) {

@@ -134,18 +134,32 @@ static hs_error *settle_tested(hs_search *self, apr_int64_t last_number)
     return error;
 }
 
-static hs_error *test_by_creation(hs_search *self, int most)
+/* Test what waits and the next numbers, at most `most`, in pieces: a count of millions would keep
+ * all of them. *last: the last of them; *is_last: there are no more. */
+static hs_error *test_next(hs_search *self, int most, apr_int64_t *last, int *is_last)
 {
     apr_array_header_t *numbers = apr_array_make(self->pool, HS_SEARCH_ROOM, sizeof(apr_int64_t));
-    int is_last = 0;
     hs_error *error = test_waiting(self);
 
-    if (!error) {
-        error = take(self, numbers, most, &is_last);
+    *is_last = 0;
+    while (!error && most > 0 && !*is_last) {
+        numbers->nelts = 0;
+        error = take(self, numbers, most < TEST_MAX ? most : TEST_MAX, is_last);
+        if (!error && numbers->nelts > 0) {
+            *last = APR_ARRAY_IDX(numbers, numbers->nelts - 1, apr_int64_t);
+            error = test(self, numbers);
+        }
+        most -= numbers->nelts;
     }
-    if (!error) {
-        error = test(self, numbers);
-    }
+    return error;
+}
+
+static hs_error *test_by_creation(hs_search *self, int most)
+{
+    apr_int64_t last = 0;
+    int is_last;
+    hs_error *error = test_next(self, most, &last, &is_last);
+
     if (error) {
         return error;
     }
@@ -153,24 +167,20 @@ static hs_error *test_by_creation(hs_search *self, int most)
         finish_tests(self);
         return NULL;
     }
-    return settle_tested(self, APR_ARRAY_IDX(numbers, numbers->nelts - 1, apr_int64_t));
+    return settle_tested(self, last);
 }
 
 /* In order of the last change numbers come in no order: so all of them are tested, or none. */
 static hs_error *test_by_change(hs_search *self, int most)
 {
-    apr_array_header_t *numbers;
+    apr_int64_t last;
+    int is_last;
     hs_error *error = hs_found_load_all(self->found);
 
     if (error || hs_found_count(self->found) > most) {
         return error;
     }
-    numbers = apr_array_make(self->pool, HS_SEARCH_ROOM, sizeof(apr_int64_t));
-    hs_found_take(self->found, numbers, most);
-    error = test_waiting(self);
-    if (!error) {
-        error = test(self, numbers);
-    }
+    error = test_next(self, most, &last, &is_last);
     if (!error) {
         finish_tests(self);
     }

@@ -93,17 +93,17 @@ for my $how (sort keys %mail) {
     };
 }
 
-# Killed soon after it began, when most is to be done, or later; never before something was moved or
-# waits. It is started again with a pause that grows, if it did not live for 5 s.
+# Killed soon after it began, when most is to be done; never before something was moved or waits. It
+# is started again with a pause that grows to 32 s, unless it lived for 5 s, as each fourth does.
 subtest 'killed while it moves' => sub {
     my $kills = $ENV{HS_KILLS} // ($ENV{HS_LONG} ? 200 : 3);
     my $hs = start();
-    my $load = HSLoad->start($hs, clients => 4, keys => 0.5, pause => 0.004);
+    my $load = HSLoad->start($hs, clients => 4, keys => 0.5, pause => $ENV{HS_LONG} ? 0.02 : 0.004);
     my $pid = wait_for_sender($hs);
     my $in_time = 0;
     for my $kill (1 .. $kills) {
         wait_until('there was something to do', sub { waiting($hs) >= $enough || moved($hs) });
-        sleep rand($kill % 4 ? 0.2 : 6);    # now and then so late that it starts at once again
+        sleep($kill % 4 ? rand 0.2 : 5 + rand 1);
         kill 'KILL', $pid;
         $in_time += waiting($hs) >= $enough;
         $pid = wait_for_sender($hs, $pid);

@@ -30,6 +30,7 @@ my $JSON = JSON::PP->new->utf8;
 my $TEMPLATES = File::Temp->newdir('helpsupport-templates-XXXXXX', TMPDIR => 1);
 chmod 0755, "$TEMPLATES";
 copy($_, "$TEMPLATES/") or die "$_: $!\n" for glob "$ROOT/templates/*";
+chmod 0644, glob "$TEMPLATES/*";
 
 # ---- the relay ----
 
@@ -118,7 +119,8 @@ sub taken {
 
 sub wait_for_mails {
     my ($self, $count, $seconds) = @_;
-    wait_until("the relay has $count mails", sub { $self->mail_count >= $count }, $seconds);
+    eval { wait_until("the relay has $count mails", sub { $self->mail_count >= $count }, $seconds) }
+        or die $@ =~ s/\n$/: it has @{[$self->mail_count]}\n/r;
     return $self->mails;
 }
 

@@ -167,6 +167,7 @@ static void test_model(fixture *f)
         make_list(&list, all, pool);
         /* A small sample errs often, so that walks stop early and the rest is found otherwise. */
         f->store->sample = pick(2) ? HS_STORE_SAMPLE : 8;
+        f->store->waiting_piece = pick(2) ? HS_STORE_WAITING_PIECE : 2;
         want = model_list(all, &list, pool);
         found += want->nelts > 0;
         cursor_faults += !model_follow(f, &list, want, pool);

@@ -566,12 +566,33 @@ static void test_many(apr_pool_t *root)
     fixture_close(&f);
 }
 
+/* Whether a text of so many numbers is taken, and the last of them. */
+static int unpacks(const char *text, apr_int64_t count, apr_int64_t last, apr_pool_t *pool)
+{
+    apr_array_header_t *numbers = apr_array_make(pool, 1, sizeof(apr_int64_t));
+
+    APR_ARRAY_PUSH(numbers, apr_int64_t) = 7;
+    return !hs_store_unpack_numbers(numbers, text, count, pool) &&
+           APR_ARRAY_IDX(numbers, numbers->nelts - 1, apr_int64_t) == last;
+}
+
+static void test_unpack(apr_pool_t *pool)
+{
+    tap_ok(unpacks(NULL, 0, 7, pool), "no numbers");
+    tap_ok(unpacks("1,-20", 2, -20, pool), "two numbers behind another");
+    tap_ok(unpacks("1 5,2 6", 4, 6, pool), "two pairs");
+    tap_ok(!unpacks("1,20", 3, 20, pool), "one was cut off");
+    tap_ok(!unpacks("1,", 2, 1, pool), "and where the text ends with its comma");
+    tap_ok(!unpacks(NULL, 1, 7, pool), "and where there is none");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
 
     apr_initialize();
     apr_pool_create(&pool, NULL);
+    test_unpack(pool);
     test_words(pool);
     test_disorder(pool);
     test_straggler(pool);
