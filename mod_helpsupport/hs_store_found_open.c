@@ -33,13 +33,13 @@ static const char *waiting_sql(const hs_found *self, apr_array_header_t *values)
     return sql.data;
 }
 
-/* Read some that wait, behind those that were read. *count: how many. */
+/* Read some that wait, behind those that were read; they come in no order. *count: how many. */
 static hs_error *read_some_waiting(hs_found *self, apr_int64_t *count)
 {
     const apr_int64_t most = self->store->waiting_piece;
     apr_array_header_t *waiting = self->waiting;
-    apr_int64_t after =
-        waiting->nelts > 0 ? APR_ARRAY_IDX(waiting, waiting->nelts - 1, apr_int64_t) : 0;
+    int known = waiting->nelts;
+    apr_int64_t after = known > 0 ? APR_ARRAY_IDX(waiting, known - 1, apr_int64_t) : 0;
     apr_array_header_t *values = apr_array_make(self->scratch, 8, sizeof(const void *));
     const char *sql;
     hs_rows *rows;
@@ -53,7 +53,10 @@ static hs_error *read_some_waiting(hs_found *self, apr_int64_t *count)
         return error;
     }
     *count = hs_rows_number(rows, 0, 0);
-    return hs_store_unpack_numbers(waiting, hs_rows_text(rows, 0, 1), *count, self->pool);
+    error = hs_store_unpack_numbers(waiting, hs_rows_text(rows, 0, 1), *count, self->pool);
+    qsort((apr_int64_t *)(void *)waiting->elts + known, (size_t)(waiting->nelts - known),
+          sizeof(apr_int64_t), hs_number_order);
+    return error;
 }
 
 /* A ticket moves from here into a segment, so whoever looks here first misses none. */
@@ -66,8 +69,6 @@ static hs_error *read_waiting(hs_found *self)
     while (!error && count == self->store->waiting_piece) {
         apr_pool_clear(self->scratch);
         error = read_some_waiting(self, &count);
-        qsort(self->waiting->elts, (size_t)self->waiting->nelts, sizeof(apr_int64_t),
-              hs_number_order);
     }
     return error;
 }

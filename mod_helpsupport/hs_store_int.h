@@ -100,8 +100,8 @@ hs_error *hs_store_write_rows(hs_conn *conn, const char *sql, int count, hs_stor
                               const void *baton, apr_pool_t *pool) HS_MUSTCHECK;
 
 /* Append the numbers that a statement packed into one text: `count` in all, between commas or
- * spaces; NULL for none. HS_UNAVAILABLE, in `pool`, where the database cut it. A cut
- * inside the last of them can't be told: one statement must pack far less than fits. */
+ * spaces; NULL for none. HS_UNAVAILABLE, in `pool`, where the database cut it. A cut inside the
+ * last of them can't be told: one statement must pack far less than fits. */
 hs_error *hs_store_unpack_numbers(apr_array_header_t *numbers, const char *text, apr_int64_t count,
                                   apr_pool_t *pool) HS_MUSTCHECK;
 

@@ -10,7 +10,7 @@ package HSLoad;    # processes that submit tickets and change their status, and 
 # it has an answer, as a careful client does; everything else is sent once.
 use strict;
 use warnings;
-use HS qw(parse_answer submission);
+use HS qw(parse_answer submission wait_until);
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
@@ -236,12 +236,8 @@ sub all_tickets {
     my %tickets;
     my $path = '/help-support?limit=1000';
     while ($path) {
-        my $answer = $hs->get($path);
-        for (1 .. 20) {
-            last if $answer->{status} != 503;
-            sleep 0.5;
-            $answer = $hs->get($path);
-        }
+        my $answer;
+        wait_until('a list is no 503', sub { ($answer = $hs->get($path))->{status} != 503 }, 10);
         die "list: $answer->{status}\n" if $answer->{status} != 200;
         $tickets{$_->{id}} = $_ for @{$answer->{json}};
         ($path) = ($answer->{headers}{link} // '') =~ /<([^>]+)>; rel="next"/;

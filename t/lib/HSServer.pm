@@ -241,8 +241,6 @@ sub sql {
     return $out;
 }
 
-my $COUNT = 0;
-
 # Seconds for which a statement in a database has been waiting for another session's lock on a table.
 sub lock_wait {
     my ($self, $name) = @_;
@@ -252,6 +250,8 @@ sub lock_wait {
         : 'SELECT coalesce(max(time_ms / 1000), 0) FROM information_schema.processlist '
             . "WHERE db = database() AND state LIKE 'Waiting for table%'", $name);
 }
+
+my $COUNT = 0;
 
 # A new, empty database that an ordinary role owns: what HelpSupportDB takes.
 sub database {
